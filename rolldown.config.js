@@ -1,0 +1,19 @@
+// The bundle: one ES module for Node and browsers, with what is loaded on demand in files beside it.
+
+import { builtinModules } from 'node:module'
+import { defineConfig } from 'rolldown'
+
+export default defineConfig({
+  input: 'src/index.ts',
+  // Node's own modules are imported dynamically, where they are needed; nothing else stays outside.
+  external: [/^node:/, ...builtinModules],
+  platform: 'neutral',
+  output: {
+    dir: 'dist',
+    format: 'esm',
+    sourcemap: true,
+    entryFileNames: '[name].js',
+    chunkFileNames: '[name].js',
+    cleanDir: true,
+  },
+})

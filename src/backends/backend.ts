@@ -1,0 +1,47 @@
+// The one interface between the library and a device: allocate, launch, read, write.
+
+import type { DeviceType } from '../core/device.ts'
+import { RuntimeError } from '../core/errors.ts'
+import type { Kernel, Launch } from '../kernels/kernel.ts'
+
+/** A stretch of device memory. Only its own backend knows more. */
+export interface Allocation {
+  readonly nbytes: number
+}
+
+export interface Backend {
+  readonly type: DeviceType
+  /** Memory with unspecified contents. Throws OutOfMemoryError. */
+  allocate(nbytes: number): Allocation
+  /** Gives memory back at once; the allocation must not be used again. */
+  free(allocation: Allocation): void
+  /** Runs a kernel. `Access.storage` holds an Allocation, offsets and strides count elements. */
+  launch(kernel: Kernel, launch: Launch): void
+  /**
+   * Runs a kernel without loops over `n` consecutive elements of every operand: what `launch` would do, with
+   * less to work out. `offsets` are element indices.
+   */
+  launchFlat(
+    kernel: Kernel,
+    n: number,
+    storages: readonly Allocation[],
+    offsets: readonly number[],
+    scalars: readonly (number | bigint | boolean)[],
+  ): void
+  /** The bytes themselves, where the device can be read synchronously; valid until the next allocation or launch. */
+  bytes?(allocation: Allocation): Uint8Array
+}
+
+const backends = new Map<DeviceType, Backend>()
+
+export function registerBackend(backend: Backend): void {
+  backends.set(backend.type, backend)
+}
+
+/** The backend of a device type. Throws RuntimeError where there is none. */
+export function backendFor(type: DeviceType): Backend {
+  const backend = backends.get(type)
+  if (backend === undefined)
+    throw new RuntimeError(`no backend for device '${type}' in this build; available: ${[...backends.keys()].join(', ')}`)
+  return backend
+}

@@ -1,0 +1,142 @@
+// The CPU backend: compiles kernels to WebAssembly when first launched in a layout, and launches them over the arena.
+
+import { hostMath } from '../../kernels/hostmath.ts'
+import type { ValueType } from '../../kernels/expr.ts'
+import type { Kernel, Launch } from '../../kernels/kernel.ts'
+import type { Allocation, Backend } from '../backend.ts'
+import { Arena, type ArenaAllocation } from './arena.ts'
+import { type Layout, maximumAt, type ParameterBlock, parameterBlock, plan } from './layout.ts'
+import { render } from './render.ts'
+import { tuned } from './tuned.ts'
+import { lanesOf } from './vectorize.ts'
+
+type Run = (params: number, start: number, end: number) => void
+
+interface Compiled {
+  readonly run: Run
+  readonly block: ParameterBlock
+}
+
+/** Where launch parameters are written. */
+const PARAMS = 64
+
+class CpuBackend implements Backend {
+  readonly type = 'cpu' as const
+  readonly arena: Arena = new Arena()
+
+  allocate(nbytes: number): Allocation {
+    return this.arena.allocate(nbytes)
+  }
+
+  free(allocation: Allocation): void {
+    this.arena.free(allocation as ArenaAllocation)
+  }
+
+  bytes(allocation: Allocation): Uint8Array {
+    const pointer = this.arena.locate(allocation as ArenaAllocation)
+    return this.arena.heap.u8.subarray(pointer, pointer + allocation.nbytes)
+  }
+
+  private compile(kernel: Kernel, layout: Layout): Compiled {
+    const known = kernel.compiled.get(layout.key) as Compiled | undefined
+    if (known !== undefined) return known
+    const { bytes, imports } = render(kernel, layout, this.arena)
+    const env: Record<string, WebAssembly.ImportValue> = { memory: this.arena.memory }
+    for (const { name } of imports) env[name] = hostMath[name as keyof typeof hostMath]
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env })
+    const compiled = { run: instance.exports.run as Run, block: parameterBlock(kernel, layout) }
+    kernel.compiled.set(layout.key, compiled)
+    return compiled
+  }
+
+  launch(kernel: Kernel, launch: Launch): void {
+    for (let d = 0; d < launch.outer.length; d++) if (launch.outer[d] === 0) return
+    const { arena } = this
+    arena.clock++
+    const pointers: number[] = []
+    for (let o = 0; o < kernel.operands.length; o++) {
+      const { storage, offset } = launch.operands[o]
+      pointers.push(arena.locate(storage as ArenaAllocation) + offset * kernel.operands[o].dtype.itemsize)
+    }
+    if (tuned(this.arena, kernel, launch, pointers)) return
+    const { layout, outer, loop, strides } = plan(kernel, launch)
+    const { run, block } = this.compile(kernel, layout)
+    const { i32 } = arena.heap
+    const put = (offset: number, value: number) => {
+      i32[(PARAMS + offset) >> 2] = value
+    }
+    for (let o = 0; o < pointers.length; o++) {
+      put(block.pointer(o), pointers[o])
+      const { atStrides } = launch.operands[o]
+      for (let d = 0; d < strides[o].length; d++) put(block.stride(o, d), strides[o][d])
+      if (atStrides !== undefined) {
+        if (atStrides.length > maximumAt) throw new Error(`kernel ${kernel.name}: too many coordinates`)
+        for (let i = 0; i < atStrides.length; i++)
+          put(block.atStride(o, i), atStrides[i] * kernel.operands[o].dtype.itemsize)
+      }
+    }
+    for (let d = 0; d < outer.length; d++) put(block.outerExtent(d), outer[d])
+    for (let d = 0; d < loop.length; d++) put(block.loopExtent(d), loop[d])
+    this.putScalars(kernel, block, launch.scalars)
+    run(PARAMS, 0, outer[0])
+  }
+
+  launchFlat(
+    kernel: Kernel,
+    n: number,
+    storages: readonly Allocation[],
+    offsets: readonly number[],
+    scalars: readonly (number | bigint | boolean)[],
+  ): void {
+    if (n === 0) return
+    const { arena } = this
+    arena.clock++
+    const { operands } = kernel
+    let compiled = kernel.compiled.get(n < 4 ? 'flat1' : 'flat') as Compiled | undefined
+    if (compiled === undefined) {
+      compiled = this.compile(kernel, flatLayout(kernel, n >= 4))
+      kernel.compiled.set(n < 4 ? 'flat1' : 'flat', compiled)
+    }
+    const { block } = compiled
+    for (let o = 0; o < operands.length; o++) {
+      const pointer = arena.locate(storages[o] as ArenaAllocation) + offsets[o] * operands[o].dtype.itemsize
+      // Read the views after locating: that may have grown the memory.
+      const { i32 } = arena.heap
+      i32[(PARAMS + block.pointer(o)) >> 2] = pointer
+      i32[(PARAMS + block.stride(o, 0)) >> 2] = operands[o].dtype.itemsize
+    }
+    if (scalars.length > 0) this.putScalars(kernel, block, scalars)
+    compiled.run(PARAMS, 0, n)
+  }
+
+  private putScalars(kernel: Kernel, block: ParameterBlock, scalars: readonly (number | bigint | boolean)[]): void {
+    for (let i = 0; i < kernel.scalars.length; i++) this.putScalar(kernel.scalars[i], PARAMS + block.scalar(i), scalars[i])
+  }
+
+  private putScalar(type: ValueType, offset: number, value: number | bigint | boolean): void {
+    const { heap } = this.arena
+    switch (type) {
+      case 'f32':
+        heap.f32[offset >> 2] = Number(value)
+        return
+      case 'f64':
+        heap.f64[offset >> 3] = Number(value)
+        return
+      case 'i64':
+        heap.i64[offset >> 3] = typeof value === 'bigint' ? value : BigInt(Math.trunc(Number(value)))
+        return
+      default:
+        heap.i32[offset >> 2] = Number(value)
+    }
+  }
+}
+
+function flatLayout(kernel: Kernel, vector: boolean): Layout {
+  const steps = kernel.operands.map(() => 1)
+  const lanes = vector ? lanesOf(kernel, 'outer', steps) : 0
+  let key = 1
+  if (lanes > 0) key += 256 + steps.reduce((sum, step, o) => sum + 1024 * 3 ** o * step, 0)
+  return { outerRank: 1, loopRank: 0, vector: lanes > 0 ? 'outer' : 'none', lanes, steps: lanes > 0 ? steps : [], key }
+}
+
+export const cpuBackend: CpuBackend = new CpuBackend()

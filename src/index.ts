@@ -1,0 +1,54 @@
+// The public surface: `import * as torch from 'antorcha'`.
+
+import { cpuBackend } from './backends/cpu/cpu.ts'
+import { registerBackend } from './backends/backend.ts'
+
+registerBackend(cpuBackend)
+
+export * from './ops/index.ts'
+import './tensor/methods.ts'
+export * as autograd from './autograd/index.ts'
+export {
+  enableGrad,
+  inferenceMode,
+  isGradEnabled,
+  noGrad,
+  setGradEnabled,
+} from './autograd/mode.ts'
+export { Device, type DeviceLike, device } from './core/device.ts'
+export {
+  bfloat16,
+  bool,
+  DType,
+  float16,
+  float16 as half,
+  float32,
+  float32 as float,
+  float64,
+  float64 as double,
+  finfo,
+  getDefaultDtype,
+  iinfo,
+  int8,
+  int16,
+  int16 as short,
+  int32,
+  int32 as int,
+  int64,
+  int64 as long,
+  setDefaultDtype,
+  uint8,
+} from './core/dtype.ts'
+export * from './core/errors.ts'
+export { promoteTypes, resultType } from './core/promotion.ts'
+export { Tuple } from './core/python.ts'
+export { Size } from './core/shape.ts'
+export { getPrintoptions, setPrintoptions } from './tensor/print-options.ts'
+export { Storage } from './tensor/storage.ts'
+export { Tensor } from './tensor/tensor.ts'
+export { memorySummary } from './backends/cpu/memory.ts'
+export * as nn from './nn/index.ts'
+export { deepcopy } from './nn/deepcopy.ts'
+export * as optim from './optim/index.ts'
+export * from './serialization/index.ts'
+export * as utils from './utils/index.ts'

@@ -1,0 +1,433 @@
+// Comparisons, tests for NaN and infinity, and choices between elements: where, clamp, maskedFill.
+
+import { bfloat16, bool, type DType, float16, getDefaultDtype, iinfo, scalarTypeName, uint8 } from '../core/dtype.ts'
+import { NotImplementedError, RuntimeError, TypeError_ } from '../core/errors.ts'
+import { roundToBfloat16, roundToHalf } from '../core/half.ts'
+import { broadcastSizes, sameSizes } from '../core/shape.ts'
+import * as k from '../kernels/expr.ts'
+import { type Expr, isFloat, valueTypeOf } from '../kernels/expr.ts'
+import { Tensor } from '../tensor/tensor.ts'
+import { nonzero } from './indexing.ts'
+import { checkTensor, describe, type FunctionInfo, fn, isOptions } from './op.ts'
+import { operandsOf, withPartials, withZeroGradient } from './partials.ts'
+import {
+  type Binary,
+  type Pointwise,
+  pointwise,
+  type Scalar,
+  type TensorOrScalar,
+  type UnaryOnly,
+  withInPlace,
+} from './pointwise.ts'
+
+// ---- comparisons ----------------------------------------------------------------------------------------------------
+
+// A number meets a half-precision tensor in that precision, as in PyTorch: half(0.1) equals 0.1.
+function inPrecisionOf(dtype: DType, value: TensorOrScalar): TensorOrScalar {
+  if (typeof value !== 'number') return value
+  if (dtype === float16) return roundToHalf(value)
+  return dtype === bfloat16 ? roundToBfloat16(value) : value
+}
+
+function comparison(name: string, kernel: (a: Expr, b: Expr) => Expr): Binary {
+  const spec = { name, result: 'bool', kernel: ([a, b]: readonly Expr[]) => kernel(a, b) } as const
+  const run = pointwise(spec)
+  const title = name[0].toUpperCase() + name.slice(1)
+  const writing = pointwise(
+    withZeroGradient({ ...spec, node: ([, other]) => `${title}Backward${other === null ? 1 : 0}` }),
+  )
+  return Object.assign(
+    (x: Tensor, other: TensorOrScalar) => {
+      checkTensor(name, 'input', x)
+      return run([x, inPrecisionOf(x.dtype, other)])
+    },
+    {
+      required: ['input', 'other'],
+      optional: [],
+      method: true,
+      inPlace: (x: Tensor, other: TensorOrScalar) => writing.inPlace([x, inPrecisionOf(x.dtype, other)]),
+    },
+  )
+}
+
+/** `x == other`, element by element: a bool tensor. NaN equals nothing. */
+export const eq: Binary = comparison('eq', k.eq)
+/** `x != other`, element by element. */
+export const ne: Binary = comparison('ne', k.ne)
+/** `x < other`, element by element. */
+export const lt: Binary = comparison('lt', k.lt)
+/** `x <= other`, element by element. */
+export const le: Binary = comparison('le', k.le)
+/** `x > other`, element by element. */
+export const gt: Binary = comparison('gt', k.gt)
+/** `x >= other`, element by element. */
+export const ge: Binary = comparison('ge', k.ge)
+
+export const notEqual: Binary = ne
+export const less: Binary = lt
+export const lessEqual: Binary = le
+export const greater: Binary = gt
+export const greaterEqual: Binary = ge
+
+// ---- NaN and infinity -----------------------------------------------------------------------------------------------
+
+function test(name: string, ofFloat: (x: Expr) => Expr, ofInteger: boolean): UnaryOnly {
+  const run = pointwise({
+    name,
+    result: 'bool',
+    kernel: ([x]) => (isFloat(x.type) ? ofFloat(x) : k.constant(ofInteger, 'bool')),
+  })
+  return Object.assign((x: Tensor) => run([x]), { required: ['input'], optional: [], method: true })
+}
+
+/** Whether an element is NaN. */
+export const isnan: UnaryOnly = test('isnan', k.isNaN_, false)
+/** Whether an element is an infinity. */
+export const isinf: UnaryOnly = test('isinf', (x) => k.eq(k.abs(x), Number.POSITIVE_INFINITY), false)
+/** Whether an element is neither NaN nor an infinity. */
+export const isfinite: UnaryOnly = test('isfinite', (x) => k.lt(k.abs(x), Number.POSITIVE_INFINITY), true)
+/** Whether an element is positive infinity. Not a method. */
+export const isposinf: UnaryOnly = test('isposinf', (x) => k.eq(x, Number.POSITIVE_INFINITY), false)
+/** Whether an element is negative infinity. Not a method. */
+export const isneginf: UnaryOnly = test('isneginf', (x) => k.eq(x, Number.NEGATIVE_INFINITY), false)
+/** Whether an element has no imaginary part: always true, as there are no complex dtypes. */
+export const isreal: UnaryOnly = test('isreal', () => k.constant(true, 'bool'), true)
+
+/** Options of `isclose` and `allclose`. */
+export interface CloseOptions {
+  /** How far apart numbers may be, relative to `other`; default 1e-5. */
+  rtol?: number
+  /** How far apart they may be in addition; default 1e-8. */
+  atol?: number
+  /** Whether NaN is close to NaN; default false. */
+  equalNan?: boolean
+}
+
+/** The type of `isclose`. */
+export interface IsClose {
+  (x: Tensor, other: Tensor, rtol: number, options?: Omit<CloseOptions, 'rtol'>): Tensor
+  (x: Tensor, other: Tensor, options?: CloseOptions): Tensor
+}
+
+function closeRun(equalNan: boolean): Pointwise {
+  return pointwise({
+    name: 'isclose',
+    result: 'bool',
+    kernel: ([a, b], [rtol, atol]) => {
+      if (a.type === 'bool') return k.eq(a, b)
+      let close = k.eq(a, b)
+      if (equalNan && isFloat(a.type)) close = k.or(close, k.and(k.isNaN_(a), k.isNaN_(b)))
+      const type = rtol.type
+      const [x, y] = [k.cast(a, type), k.cast(b, type)]
+      const difference = k.abs(k.sub(x, y))
+      const finite = k.lt(difference, Number.POSITIVE_INFINITY)
+      return k.or(close, k.and(finite, k.le(difference, k.add(atol, k.abs(k.mul(rtol, y))))))
+    },
+  })
+}
+
+const closeRuns = { strict: closeRun(false), nan: closeRun(true) }
+
+/** Whether `|x - other| <= atol + rtol |other|`, element by element. Both must have one dtype. */
+export const isclose: IsClose & FunctionInfo = fn<IsClose>(
+  'isclose',
+  ['input', 'other'],
+  ['rtol', 'atol', 'equalNan'],
+  (x: Tensor, other: Tensor, { rtol = 1e-5, atol = 1e-8, equalNan = false }: CloseOptions) => {
+    checkTensor('isclose', 'input', x)
+    checkTensor('isclose', 'other', other)
+    if (x.dtype !== other.dtype)
+      throw new RuntimeError(`${scalarTypeName(x.dtype)} did not match ${scalarTypeName(other.dtype)}`)
+    for (const [name, value] of [
+      ['rtol', rtol],
+      ['atol', atol],
+    ] as const)
+      if (!(value >= 0)) throw new RuntimeError(`${name} must be greater than or equal to zero, but got ${value}`)
+    return (equalNan ? closeRuns.nan : closeRuns.strict)([x, other], [rtol, atol])
+  },
+)
+
+/** The type of `allclose`. */
+export interface AllClose {
+  (x: Tensor, other: Tensor, rtol: number, options?: Omit<CloseOptions, 'rtol'>): boolean
+  (x: Tensor, other: Tensor, options?: CloseOptions): boolean
+}
+
+/** Whether all elements are close, see `isclose`: a JavaScript boolean. */
+export const allclose: AllClose & FunctionInfo = fn<AllClose>(
+  'allclose',
+  ['input', 'other'],
+  ['rtol', 'atol', 'equalNan'],
+  (x: Tensor, other: Tensor, options: CloseOptions) => isclose(x, other, options).all().item() as boolean,
+)
+
+/** The type of `equal`. */
+export interface Equal extends FunctionInfo {
+  (x: Tensor, other: Tensor): boolean
+}
+
+/** Whether two tensors have the same shape and the same elements: a JavaScript boolean. */
+export const equal: Equal = Object.assign(
+  (x: Tensor, other: Tensor) => {
+    checkTensor('equal', 'input', x)
+    checkTensor('equal', 'other', other)
+    return sameSizes(x.sizes, other.sizes) && (eq(x, other).all().item() as boolean)
+  },
+  { required: ['input', 'other'], optional: [], method: true },
+)
+
+// ---- choices --------------------------------------------------------------------------------------------------------
+
+// A condition comes to the kernel converted to the common dtype; the comparison is with what it was before.
+function truthOf(condition: Expr): Expr {
+  if (condition.kind === 'cast' && condition.a.type === 'bool') return condition.a
+  return k.cast(condition, 'bool')
+}
+
+const whereRun: Pointwise = pointwise({
+  name: 'where',
+  kernel: ([condition, a, b]) => k.select(truthOf(condition), a, b),
+  saves: [0],
+  backward: (g, c) => {
+    const condition = c.input(0)
+    const result: (Tensor | null)[] = [null]
+    let t = 1
+    if (c.attributes.operands[1] === null) result.push(c.needs(t++) ? whereRun([condition, g, 0]) : null)
+    if (c.attributes.operands[2] === null) result.push(c.needs(t) ? whereRun([condition, 0, g]) : null)
+    return result
+  },
+})
+
+/** The type of `where`. */
+export interface Where extends FunctionInfo {
+  (condition: Tensor, input: TensorOrScalar, other: TensorOrScalar): Tensor
+  (condition: Tensor): Tensor[]
+}
+
+/**
+ * `input` where `condition` is true, `other` elsewhere; all three broadcast. With a condition alone: the indices of
+ * its true elements, one tensor for each dimension. The method is `x.where(condition, other)`.
+ * @throws RuntimeError where the condition is not a bool tensor.
+ */
+export const where: Where = Object.assign(
+  ((condition: Tensor, ...values: TensorOrScalar[]) => {
+    checkTensor('where', 'condition', condition)
+    if (values.length === 0) return nonzero(condition, { asTuple: true })
+    if (values.length !== 2 || values.some((v) => v === undefined))
+      throw new TypeError_(`where() takes 1 or 3 arguments but ${1 + values.length} were given`)
+    if (condition.dtype !== bool && condition.dtype !== uint8)
+      throw new RuntimeError(
+        `where expected condition to be a boolean tensor, but got a tensor with dtype ${scalarTypeName(condition.dtype)}`,
+      )
+    const truth = condition.dtype === bool ? condition : condition.ne(0)
+    return whereRun([truth, values[0], values[1]])
+  }) as { (condition: Tensor, input: TensorOrScalar, other: TensorOrScalar): Tensor; (condition: Tensor): Tensor[] },
+  { required: ['condition', 'input', 'other'], optional: [], method: false },
+)
+
+/** The method form of `where`: the tensor's elements where `condition` is true, `other` elsewhere. */
+export const whereMethod = (x: Tensor, condition: Tensor, other: TensorOrScalar): Tensor =>
+  where(condition, x, other)
+
+/** Bounds of `clamp`; null or left out: none on that side. */
+export interface ClampOptions {
+  min?: TensorOrScalar | null
+  max?: TensorOrScalar | null
+}
+
+/** The type of `clamp`. */
+export interface Clamp {
+  (x: Tensor, min: TensorOrScalar | null, max?: TensorOrScalar | null): Tensor
+  (x: Tensor, options: ClampOptions): Tensor
+}
+
+function checkClampType(x: Expr, name: string): void {
+  if (x.type === 'bool') throw new NotImplementedError(`"${name}" not implemented for 'Bool'`)
+}
+
+const unit = (x: Expr): Expr => k.constant(1, x.type)
+const nothing = (x: Expr): Expr => k.constant(0, x.type)
+
+const clampNode = ([, ...bounds]: readonly (Scalar | null)[]): string =>
+  bounds.includes(null) ? 'ClampBackward0' : 'ClampBackward1'
+
+const clampBoth = pointwise(
+  withPartials(
+    {
+      name: 'clamp',
+      node: clampNode,
+      kernel: ([x, low, high]) => {
+        checkClampType(x, 'clamp')
+        return k.min(k.max(x, low), high)
+      },
+    },
+    [
+      ([x, low, high]) => k.select(k.and(k.ge(x, low), k.le(x, high)), unit(x), nothing(x)),
+      ([x, low, high]) => k.select(k.and(k.lt(x, low), k.lt(low, high)), unit(x), nothing(x)),
+      ([x, low, high]) => k.select(k.or(k.gt(x, high), k.lt(high, low)), unit(x), nothing(x)),
+    ],
+  ),
+)
+
+function clampOneSide(name: string, node: typeof clampNode, side: 'min' | 'max'): Pointwise {
+  const inside = side === 'min' ? k.ge : k.le
+  const outside = side === 'min' ? k.lt : k.gt
+  return pointwise(
+    withPartials(
+      {
+        name,
+        node,
+        kernel: ([x, bound]) => {
+          if (x.type === 'bool') return side === 'min' ? k.or(x, bound) : k.and(x, bound)
+          return side === 'min' ? k.max(x, bound) : k.min(x, bound)
+        },
+      },
+      [
+        ([x, bound]) => k.select(inside(x, bound), unit(x), nothing(x)),
+        ([x, bound]) => k.select(outside(x, bound), unit(x), nothing(x)),
+      ],
+    ),
+  )
+}
+
+const clampLow = clampOneSide('clamp', clampNode, 'min')
+const clampHigh = clampOneSide('clamp', clampNode, 'max')
+
+function chooseClamp(x: Tensor, { min = null, max = null }: ClampOptions): [Pointwise, TensorOrScalar[]] {
+  checkTensor('clamp', 'input', x)
+  if (min === null && max === null)
+    throw new RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
+  if (min === null) return [clampHigh, [x, max!]]
+  return max === null ? [clampLow, [x, min]] : [clampBoth, [x, min, max]]
+}
+
+function clampArguments(min: TensorOrScalar | ClampOptions | null, max: TensorOrScalar | ClampOptions | null): ClampOptions {
+  if (isOptions(min)) return min
+  return isOptions(max) ? { min, ...max } : { min: min as TensorOrScalar | null, max: max as TensorOrScalar | null }
+}
+
+/**
+ * Each element limited to the range from `min` to `max`: numbers or tensors, either may be null or left out.
+ * `x.clamp(0, 1)`, `x.clamp(0)`, `x.clamp({ max: 1 })`. NaN stays NaN.
+ */
+export const clamp: Clamp & FunctionInfo & { readonly inPlace: Clamp } = withInPlace(
+  fn<Clamp>('clamp', ['input'], ['min', 'max'], (x: Tensor, options: ClampOptions) => {
+    const [run, operands] = chooseClamp(x, options)
+    return run(operands)
+  }),
+  ((x: Tensor, min: TensorOrScalar | ClampOptions | null = null, max: TensorOrScalar | null = null) => {
+    const [run, operands] = chooseClamp(x, clampArguments(min, max))
+    return run.inPlace(operands)
+  }) as Clamp,
+)
+
+export const clip: Clamp & FunctionInfo & { readonly inPlace: Clamp } = clamp
+
+/** The type of `clampMin`. */
+export interface ClampMin extends FunctionInfo {
+  (x: Tensor, min: TensorOrScalar): Tensor
+  readonly inPlace: (x: Tensor, min: TensorOrScalar) => Tensor
+}
+
+/** The type of `clampMax`. */
+export interface ClampMax extends FunctionInfo {
+  (x: Tensor, max: TensorOrScalar): Tensor
+  readonly inPlace: (x: Tensor, max: TensorOrScalar) => Tensor
+}
+
+function clampSide(side: 'min' | 'max'): (x: Tensor, bound: TensorOrScalar) => Tensor {
+  const title = side === 'min' ? 'ClampMin' : 'ClampMax'
+  const run = clampOneSide(`clamp_${side}`, ([, bound]) => `${title}Backward${bound === null ? 1 : 0}`, side)
+  return Object.assign((x: Tensor, bound: TensorOrScalar) => run([x, bound]), {
+    required: ['input', side],
+    optional: [],
+    method: true,
+    inPlace: (x: Tensor, bound: TensorOrScalar) => run.inPlace([x, bound]),
+  })
+}
+
+/** Each element, or `min` where that is larger. */
+export const clampMin: ClampMin = clampSide('min') as ClampMin
+
+/** Each element, or `max` where that is smaller. */
+export const clampMax: ClampMax = clampSide('max') as ClampMax
+
+// The value takes the dtype of the tensor that is filled.
+const maskedFillRun: Pointwise = pointwise({
+  name: 'masked_fill',
+  node: ([, , value]) => (value === null ? 'MaskedFillBackward1' : 'MaskedFillBackward0'),
+  kernel: ([x, mask, value]) => k.select(truthOf(mask), value, x),
+  saves: [1],
+  backward: (g, c) => {
+    const mask = c.input(1)
+    const [, , value] = operandsKinds(c.attributes.operands)
+    const result = [c.needs(0) ? maskedFillRun([g, mask, 0]) : null, null]
+    return value === 'tensor' ? [...result, c.needs(2) ? whereRun([mask, g, 0]) : null] : result
+  },
+})
+
+const operandsKinds = (operands: readonly (Scalar | null)[]): ('tensor' | 'number')[] =>
+  operands.map((o) => (o === null ? 'tensor' : 'number'))
+
+const cNames: Partial<Record<string, string>> = {
+  uint8: 'unsigned char',
+  int8: 'signed char',
+  int16: 'short',
+  int32: 'int',
+  int64: 'long int',
+  float16: 'c10::Half',
+  bfloat16: 'c10::BFloat16',
+  float32: 'float',
+  float64: 'double',
+}
+
+/** A number as an element of a dtype. Throws PyTorch's error where an integer type cannot hold it. */
+function asElement(value: Scalar, dtype: DType): Scalar {
+  if (dtype === bool) return Boolean(value)
+  if (dtype.kind === 'float') return typeof value === 'boolean' ? Number(value) : value
+  const { min, max } = iinfo(dtype)
+  const inRange = typeof value === 'bigint' ? value >= min && value <= max : Number(value) >= Number(min) && Number(value) <= Number(max)
+  if (!inRange) throw new RuntimeError(`value cannot be converted to type ${dtype.name}_t without overflow`)
+  return typeof value === 'bigint' ? value : Math.trunc(Number(value))
+}
+
+function maskedFillOperands(x: Tensor, mask: Tensor, value: TensorOrScalar): TensorOrScalar[] {
+  checkTensor('masked_fill', 'input', x)
+  checkTensor('masked_fill', 'mask', mask)
+  if (mask.dtype !== bool)
+    throw new RuntimeError(
+      `masked_fill_ only supports boolean masks, but got mask with dtype ${cNames[mask.dtype.name]}`,
+    )
+  if (value instanceof Tensor) {
+    if (value.ndim !== 0)
+      throw new RuntimeError(
+        `masked_fill_ only supports a 0-dimensional value tensor, but got tensor with ${value.ndim} dimension(s).`,
+      )
+    return [x, mask, value.to(x.dtype)]
+  }
+  if (typeof value !== 'number' && typeof value !== 'boolean' && typeof value !== 'bigint')
+    throw new TypeError_(`masked_fill(): argument 'value' must be a number or a tensor, not ${describe(value)}`)
+  return [x, mask, asElement(value, x.dtype)]
+}
+
+/** The type of `maskedFill`. */
+export interface MaskedFill extends FunctionInfo {
+  (x: Tensor, mask: Tensor, value: TensorOrScalar): Tensor
+  readonly inPlace: (x: Tensor, mask: Tensor, value: TensorOrScalar) => Tensor
+}
+
+/**
+ * `value` (a number or a tensor without dimensions) where `mask` is true, the tensor's elements elsewhere. The
+ * result has the tensor's dtype; the two shapes broadcast.
+ * @throws RuntimeError where the mask is not a bool tensor.
+ */
+export const maskedFill: MaskedFill = Object.assign(
+  (x: Tensor, mask: Tensor, value: TensorOrScalar) => maskedFillRun(maskedFillOperands(x, mask, value)),
+  {
+    required: ['input', 'mask', 'value'],
+    optional: [],
+    method: true,
+    inPlace: (x: Tensor, mask: Tensor, value: TensorOrScalar) =>
+      maskedFillRun.inPlace(maskedFillOperands(x, mask, value)),
+  },
+)

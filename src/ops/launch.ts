@@ -1,0 +1,70 @@
+// From tensors to launches: results with the right strides, operands seen along the dimensions of a kernel.
+
+import { backendFor } from '../backends/backend.ts'
+import { cpu, type Device } from '../core/device.ts'
+import type { DType } from '../core/dtype.ts'
+import { RuntimeError } from '../core/errors.ts'
+import { broadcastStrides, contiguousStrides, numelOf } from '../core/shape.ts'
+import type { Access, Kernel } from '../kernels/kernel.ts'
+import { Storage } from '../tensor/storage.ts'
+import { Tensor } from '../tensor/tensor.ts'
+
+/** A new tensor with unspecified contents. */
+export function emptyTensor(
+  sizes: readonly number[],
+  dtype: DType,
+  device: Device = cpu,
+  strides: readonly number[] = contiguousStrides(sizes),
+): Tensor {
+  return new Tensor(Storage.allocate(numelOf(sizes) * dtype.itemsize, device), sizes, strides, 0, dtype)
+}
+
+/** The one device of several tensors; a CPU tensor without dimensions goes with any. Throws PyTorch's error. */
+export function commonDevice(name: string, tensors: readonly Tensor[]): Device {
+  let device: Device | null = null
+  for (const t of tensors) {
+    if (device === null || (device.type === 'cpu' && t.device.type === 'meta')) device = t.device
+    else if (!device.equals(t.device) && t.device.type !== 'cpu' && device.type !== 'meta')
+      throw new RuntimeError(
+        `Expected all tensors to be on the same device, but found at least two devices, ${device} and ${t.device}! (when checking argument in method ${name})`,
+      )
+  }
+  return device ?? cpu
+}
+
+/** A tensor as a kernel's operand, with the strides given, or its own. */
+export function operand(x: Tensor, strides: readonly number[] = x.strides, atStrides?: readonly number[]): Access {
+  return { storage: x.device.type === 'meta' ? null : x.storage.allocation, offset: x.offset, strides, atStrides }
+}
+
+/** A tensor as an operand over a larger outer space that it is broadcast to. */
+export function broadcastOperand(x: Tensor, sizes: readonly number[]): Access {
+  return operand(x, broadcastStrides(x.sizes, x.strides, sizes))
+}
+
+/** Launches a kernel on a device; on `meta` nothing runs. */
+export function launch(
+  device: Device,
+  kernel: Kernel,
+  outer: readonly number[],
+  loop: readonly number[],
+  operands: readonly Access[],
+  scalars: readonly (number | bigint | boolean)[] = [],
+): void {
+  if (device.type === 'meta') return
+  backendFor(device.type).launch(kernel, { outer, loop, operands, scalars })
+}
+
+/** Splits strides into those of dimensions kept and those of dimensions looped over, the kept first. */
+export function splitDims<T>(values: readonly T[], loopDims: readonly number[]): { outer: T[]; loop: T[] } {
+  const outer: T[] = []
+  const loop: T[] = []
+  for (let d = 0; d < values.length; d++) (loopDims.includes(d) ? loop : outer).push(values[d])
+  return { outer, loop }
+}
+
+/** A tensor as an operand of a kernel that loops over `loopDims` of it. */
+export function loopOperand(x: Tensor, loopDims: readonly number[]): Access {
+  const { outer, loop } = splitDims(x.strides, loopDims)
+  return operand(x, [...outer, ...loop])
+}

@@ -1,0 +1,119 @@
+// The functions of `torch` whose first argument is a tensor: methods.ts makes each of them a method.
+// Modules that have other functions as well name the ones meant.
+
+export * from './arithmetic.ts'
+export * from './comparison.ts'
+export {
+  bfloat16,
+  bool,
+  byte,
+  char,
+  clone,
+  contiguous,
+  cpu,
+  detach,
+  double,
+  float,
+  half,
+  int,
+  long,
+  short,
+  to,
+  type,
+  typeAs,
+} from './conversion.ts'
+export { fullLike, onesLike, zerosLike } from './creation.ts'
+export {
+  at,
+  gather,
+  indexAdd,
+  indexCopy,
+  indexFill,
+  indexPut,
+  indexSelect,
+  maskedSelect,
+  nonzero,
+  scatter,
+  scatterAdd,
+  setAt,
+  take,
+  takeAlongDim,
+} from './indexing.ts'
+export * from './logical.ts'
+export * from './math.ts'
+export {
+  addbmm,
+  addmm,
+  addmv,
+  addr,
+  baddbmm,
+  bmm,
+  dot,
+  ger,
+  inner,
+  kron,
+  matmul,
+  mm,
+  mv,
+  outer,
+  tensordot,
+  vdot,
+} from './matmul.ts'
+export { relu, sigmoid, tanh } from './activations.ts'
+export { logSoftmax, softmax } from './normalization.ts'
+export { bernoulli, multinomial } from './random.ts'
+export * from './rearranging.ts'
+export {
+  all,
+  amax,
+  amin,
+  any,
+  argmax,
+  argmin,
+  countNonzero,
+  logsumexp,
+  max,
+  mean,
+  min,
+  nanmean,
+  nansum,
+  norm,
+  prod,
+  std,
+  sum,
+  var_ as var,
+} from './reductions.ts'
+export * from './scan.ts'
+export * from './sorting.ts'
+export {
+  asStrided,
+  broadcastTo,
+  chunk,
+  diagonal,
+  expand,
+  expandAs,
+  flatten,
+  matrixTranspose,
+  moveaxis,
+  movedim,
+  narrow,
+  permute,
+  ravel,
+  reshape,
+  reshapeAs,
+  reversed,
+  select,
+  slice,
+  split,
+  squeeze,
+  swapaxes,
+  swapdims,
+  t,
+  transpose,
+  unbind,
+  unflatten,
+  unfold,
+  unsqueeze,
+  view,
+  viewAs,
+} from './views.ts'

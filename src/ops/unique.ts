@@ -1,0 +1,175 @@
+// Distinct elements, or slices, of a tensor: unique and uniqueConsecutive, with inverse indices and counts.
+
+import { int64 } from '../core/dtype.ts'
+import { IndexError, NotImplementedError, RuntimeError } from '../core/errors.ts'
+import { numelOf, wrapDim } from '../core/shape.ts'
+import { data, type TypedArray, writeData } from '../tensor/data.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { indexSelect } from './indexing.ts'
+import { emptyTensor } from './launch.ts'
+import { applyMany, checkTensor, type FunctionInfo, fn, type Op } from './op.ts'
+import { LineSorter } from './order.ts'
+
+export interface UniqueOptions {
+  /** Also give, for every element, where its value stands in the result. */
+  returnInverse?: boolean
+  /** Also give how often each occurs. */
+  returnCounts?: boolean
+  /** Compare the slices along this dimension; null or left out: single elements of the flattened tensor. */
+  dim?: number | null
+}
+
+/** What `unique` gives: the distinct elements alone, or followed by the inverse, by the counts, or by both. */
+export type UniqueResult<O extends UniqueOptions> = O extends { returnInverse: true; returnCounts: true }
+  ? [output: Tensor, inverse: Tensor, counts: Tensor]
+  : O extends { returnInverse: true }
+    ? [output: Tensor, inverse: Tensor]
+    : O extends { returnCounts: true }
+      ? [output: Tensor, counts: Tensor]
+      : Tensor
+
+interface Attributes {
+  readonly dim: number | null
+  readonly consecutive: boolean
+}
+
+/** Which elements or slices are the first of their kind, and for each of all which kind it is. */
+interface Groups {
+  readonly firsts: number[]
+  readonly inverse: Int32Array
+  readonly counts: number[]
+}
+
+/** Groups neighbours in `order` that are equal. */
+function group(order: ArrayLike<number>, equal: (a: number, b: number) => boolean): Groups {
+  const firsts: number[] = []
+  const counts: number[] = []
+  const inverse = new Int32Array(order.length)
+  for (let i = 0; i < order.length; i++) {
+    if (i === 0 || !equal(order[i - 1], order[i])) {
+      firsts.push(order[i])
+      counts.push(0)
+    }
+    inverse[order[i]] = firsts.length - 1
+    counts[counts.length - 1]++
+  }
+  return { firsts, inverse, counts }
+}
+
+function inOrder(n: number): Int32Array {
+  return Int32Array.from({ length: n }, (_, i) => i)
+}
+
+/** NaN equals nothing, not even itself: every NaN is one of its own. */
+function groupElements(elements: TypedArray, consecutive: boolean): Groups {
+  const n = elements.length
+  const order = consecutive ? inOrder(n) : new LineSorter(elements, n, false).sort(0, 1)
+  return group(order, (a, b) => elements[a] === elements[b])
+}
+
+function groupSlices(x: Tensor, dim: number, consecutive: boolean): Groups {
+  const n = x.sizes[dim]
+  const elements = data(x)
+  const inner = numelOf(x.sizes.slice(dim + 1))
+  const outer = numelOf(x.sizes.slice(0, dim))
+  const compare = (a: number, b: number): number => {
+    for (let o = 0; o < outer; o++)
+      for (let i = 0; i < inner; i++) {
+        const first = elements[(o * n + a) * inner + i]
+        const second = elements[(o * n + b) * inner + i]
+        if (first < second) return -1
+        if (first > second) return 1
+        // NaN comes last, as when elements are sorted.
+        if (Number.isNaN(first) !== Number.isNaN(second)) return Number.isNaN(first) ? 1 : -1
+      }
+    return 0
+  }
+  const equal = (a: number, b: number): boolean => {
+    for (let o = 0; o < outer; o++)
+      for (let i = 0; i < inner; i++)
+        if (elements[(o * n + a) * inner + i] !== elements[(o * n + b) * inner + i]) return false
+    return true
+  }
+  const order = inOrder(n)
+  // Array's own sort is stable; that of typed arrays, too.
+  return group(consecutive ? order : order.sort(compare), equal)
+}
+
+function tensorOf(values: ArrayLike<number>, sizes: readonly number[]): Tensor {
+  const result = emptyTensor(sizes, int64)
+  writeData(result, values)
+  return result
+}
+
+function run(x: Tensor, { dim, consecutive }: Attributes): Tensor[] {
+  if (dim === null) {
+    const elements = data(x)
+    const { firsts, inverse, counts } = groupElements(elements, consecutive)
+    const output = emptyTensor([firsts.length], x.dtype)
+    const picked = elements.slice(0, firsts.length)
+    for (let i = 0; i < firsts.length; i++) picked[i] = elements[firsts[i]]
+    writeData(output, picked)
+    return [output, tensorOf(inverse, x.sizes), tensorOf(counts, [counts.length])]
+  }
+  const { firsts, inverse, counts } = groupSlices(x, dim, consecutive)
+  const output = indexSelect(x, dim, tensorOf(firsts, [firsts.length]))
+  return [output, tensorOf(inverse, [inverse.length]), tensorOf(counts, [counts.length])]
+}
+
+const uniqueOp: Op<Attributes> = {
+  node: ({ dim, consecutive }) =>
+    consecutive ? 'UniqueConsecutiveBackward0' : dim === null ? 'Unique2Backward0' : 'UniqueDimBackward0',
+  forward: ([x], attributes) => run(x, attributes),
+  nonDifferentiable: [1, 2],
+  backward: (_, { attributes: { dim, consecutive } }) => {
+    const name = consecutive ? 'unique_consecutive' : dim === null ? '_unique2' : 'unique_dim'
+    throw new NotImplementedError(`the derivative for '${name}' is not implemented.`)
+  },
+}
+
+function distinct(name: string, x: Tensor, options: UniqueOptions, consecutive: boolean): Tensor | Tensor[] {
+  checkTensor(name, 'input', x)
+  let dim: number | null = null
+  if (options.dim !== undefined && options.dim !== null) {
+    dim = wrapDim(options.dim, x.ndim)
+    if (x.ndim === 0) throw new IndexError(`Dimension specified as ${dim} but tensor has no dimensions`)
+    if (x.sizes.some((size, d) => size === 0 && d !== dim))
+      throw new RuntimeError(
+        "There are 0 sized dimensions, and they aren't selected, so unique cannot be applied",
+      )
+  }
+  const [output, inverse, counts] = applyMany(uniqueOp, [x], { dim, consecutive })
+  if (!options.returnInverse && !options.returnCounts) return output
+  return [output, ...(options.returnInverse ? [inverse] : []), ...(options.returnCounts ? [counts] : [])]
+}
+
+export interface Unique {
+  <const O extends UniqueOptions & { sorted?: boolean }>(x: Tensor, options: O): UniqueResult<O>
+  (x: Tensor): Tensor
+}
+
+/**
+ * The distinct elements of a tensor in ascending order, or with `dim` its distinct slices in lexicographic order. Every NaN
+ * counts as distinct.
+ */
+export const unique: Unique & FunctionInfo = fn<Unique>(
+  'unique',
+  ['input'],
+  ['sorted', 'returnInverse', 'returnCounts', 'dim'],
+  (x: Tensor, options: UniqueOptions) => distinct('unique', x, options, false),
+  { positional: 0 },
+)
+
+export interface UniqueConsecutive {
+  <const O extends UniqueOptions>(x: Tensor, options: O): UniqueResult<O>
+  (x: Tensor): Tensor
+}
+
+/** The elements (with `dim` the slices) without those that equal the one before. */
+export const uniqueConsecutive: UniqueConsecutive & FunctionInfo = fn<UniqueConsecutive>(
+  'unique_consecutive',
+  ['input'],
+  ['returnInverse', 'returnCounts', 'dim'],
+  (x: Tensor, options: UniqueOptions) => distinct('unique_consecutive', x, options, true),
+  { positional: 0 },
+)

@@ -1,0 +1,207 @@
+// Files by path in Node: reading parts of them, and replacing them atomically. Node's modules are asked for at run time,
+// so browsers can load this file; there, every function says what to use instead.
+
+import type * as Fs from 'node:fs'
+import type * as Path from 'node:path'
+import type * as Url from 'node:url'
+import { type ByteSource, checkRange, MemorySource } from './byte-source.ts'
+import { FileError } from './errors.ts'
+
+interface NodeModules {
+  readonly fs: typeof Fs
+  readonly path: typeof Path
+  readonly url: typeof Url
+}
+
+let modules: NodeModules | null = null
+
+/** Whether there are paths here at all. */
+export function isNode(): boolean {
+  return typeof globalThis.process?.versions?.node === 'string'
+}
+
+function node(): NodeModules {
+  if (modules !== null) return modules
+  if (!isNode())
+    throw new FileError(
+      'there is no file system here: give bytes, or use loadAsync with a URL, File, Blob or Response',
+    )
+  const get = globalThis.process.getBuiltinModule as ((name: string) => unknown) | undefined
+  if (typeof get !== 'function')
+    throw new FileError(
+      'paths need Node 20.16, 22.3 or later in synchronous calls: update Node, or use loadAsync and saveAsync',
+    )
+  modules = {
+    fs: get('node:fs') as typeof Fs,
+    path: get('node:path') as typeof Path,
+    url: get('node:url') as typeof Url,
+  }
+  return modules
+}
+
+/** Gets Node's modules where `process.getBuiltinModule` does not exist yet; synchronous calls work after that, too. */
+export async function prepareNode(): Promise<void> {
+  if (modules !== null || !isNode()) return
+  const [fs, path, url] = await Promise.all([import('node:fs'), import('node:path'), import('node:url')])
+  modules = { fs, path, url }
+}
+
+/** The path of a `file:` URL. */
+export function pathOfUrl(url: URL): string {
+  return node().url.fileURLToPath(url)
+}
+
+/** The file's name without folder and last extension, which PyTorch gives the archive's root; `archive` where nothing is left. */
+export function stemOf(path: string): string {
+  const name = path.replace(/^.*[/\\]/s, '')
+  const dot = name.lastIndexOf('.')
+  return (dot < 0 ? name : name.slice(0, dot)) || 'archive'
+}
+
+function systemError(error: unknown, action: string, path: string): FileError {
+  const { code, message } = error as NodeJS.ErrnoException
+  const reason = code === 'ENOENT' ? 'No such file or directory' : message
+  return new FileError(`cannot ${action} '${path}': ${reason}`, code ?? null, { cause: error })
+}
+
+/** An open file, of which only the parts asked for are read. */
+class FileSource implements ByteSource {
+  readonly name: string
+  readonly size: number
+  readonly #descriptor: number
+
+  constructor(name: string, size: number, descriptor: number) {
+    this.name = name
+    this.size = size
+    this.#descriptor = descriptor
+  }
+
+  read(offset: number, length: number): Uint8Array {
+    checkRange(this, offset, length, 'a read')
+    const bytes = new Uint8Array(length)
+    this.readInto(offset, bytes)
+    return bytes
+  }
+
+  readInto(offset: number, target: Uint8Array): void {
+    checkRange(this, offset, target.byteLength, 'a read')
+    // One call reads at most 2 GB.
+    for (let done = 0; done < target.byteLength; ) {
+      const count = Math.min(target.byteLength - done, 2 ** 30)
+      const got = node().fs.readSync(this.#descriptor, target, done, count, offset + done)
+      if (got === 0) throw new FileError(`'${this.name}' became shorter while it was read`)
+      done += got
+    }
+  }
+}
+
+/** Calls `use` with the opened file, and closes it. Throws FileError. */
+export function withFile<T>(path: string, use: (source: ByteSource) => T): T {
+  const { fs } = node()
+  let descriptor: number
+  try {
+    descriptor = fs.openSync(path, 'r')
+  } catch (error) {
+    throw systemError(error, 'open', path)
+  }
+  try {
+    const stat = fs.fstatSync(descriptor)
+    if (stat.isDirectory()) throw new FileError(`cannot open '${path}': it is a directory`, 'EISDIR')
+    // A pipe has no size and no places.
+    const source = stat.isFile()
+      ? new FileSource(path, stat.size, descriptor)
+      : new MemorySource(fs.readFileSync(descriptor), path)
+    return use(source)
+  } catch (error) {
+    if (error instanceof Error && 'syscall' in error) throw systemError(error, 'read', path)
+    throw error
+  } finally {
+    fs.closeSync(descriptor)
+  }
+}
+
+/**
+ * Writes a file so that its path holds either the old content or the whole new one: into a temporary file in the
+ * same folder, flushed to the disk, then renamed. A failure leaves the old file and no other.
+ */
+export function replaceFile(path: string, writeAll: (write: (bytes: Uint8Array) => void) => void): void {
+  const { fs } = node()
+  try {
+    const target = resolveLink(path)
+    const stat = fs.statSync(target, { throwIfNoEntry: false })
+    if (stat?.isDirectory()) throw new FileError(`cannot write '${path}': it is a directory`, 'EISDIR')
+    // What is no file (a pipe, /dev/null) cannot be replaced, only written to.
+    if (stat !== undefined && !stat.isFile()) {
+      const descriptor = fs.openSync(target, 'w')
+      try {
+        writeAll((bytes) => writeFully(descriptor, bytes))
+      } finally {
+        fs.closeSync(descriptor)
+      }
+    } else replaceRegularFile(target, stat?.mode, writeAll)
+  } catch (error) {
+    if (error instanceof Error && 'syscall' in error) throw systemError(error, 'write', path)
+    throw error
+  }
+}
+
+function replaceRegularFile(
+  target: string,
+  mode: number | undefined,
+  writeAll: (write: (bytes: Uint8Array) => void) => void,
+): void {
+  const { fs, path } = node()
+  const folder = path.dirname(target)
+  const temporary = path.join(folder, `.${path.basename(target).slice(0, 200)}.${randomName()}.tmp`)
+  const descriptor = fs.openSync(temporary, 'wx')
+  let isOpen = true
+  try {
+    if (mode !== undefined) fs.fchmodSync(descriptor, mode & 0o7777)
+    writeAll((bytes) => writeFully(descriptor, bytes))
+    fs.fsyncSync(descriptor)
+    isOpen = false
+    fs.closeSync(descriptor)
+    fs.renameSync(temporary, target)
+  } catch (error) {
+    if (isOpen) fs.closeSync(descriptor)
+    fs.rmSync(temporary, { force: true })
+    throw error
+  }
+  flushFolder(folder)
+}
+
+/** The path that a symbolic link leads to: the link stays, what it names is replaced. */
+function resolveLink(path: string): string {
+  const { fs } = node()
+  if (fs.lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() !== true) return path
+  try {
+    return fs.realpathSync(path)
+  } catch {
+    // It leads nowhere yet: the link itself is replaced.
+    return path
+  }
+}
+
+function writeFully(descriptor: number, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.byteLength; )
+    done += node().fs.writeSync(descriptor, bytes, done, Math.min(bytes.byteLength - done, 2 ** 30))
+}
+
+/** Makes the renaming itself durable, where the system lets folders be flushed (Windows does not). */
+function flushFolder(folder: string): void {
+  const { fs } = node()
+  let descriptor: number | null = null
+  try {
+    descriptor = fs.openSync(folder, 'r')
+    fs.fsyncSync(descriptor)
+  } catch {
+    // The new file is complete either way.
+  } finally {
+    if (descriptor !== null) fs.closeSync(descriptor)
+  }
+}
+
+function randomName(): string {
+  const bytes = globalThis.crypto.getRandomValues(new Uint8Array(8))
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+}

@@ -1,0 +1,42 @@
+// The one place where serialization meets tensors, storages and parameters.
+
+import { NotImplementedError } from '../core/errors.ts'
+import { Parameter } from '../nn/parameter.ts'
+import { Storage } from '../tensor/storage.ts'
+import { Tensor, tensorFromStorage } from '../tensor/tensor.ts'
+import type { TensorBridge } from './storage-table.ts'
+
+export const tensorBridge: TensorBridge = {
+  allocate: (nbytes) => Storage.allocate(nbytes),
+  bytes: (storage) => (storage as Storage).bytes(),
+  free: (storage) => (storage as Storage).free(),
+
+  tensor(storage, sizes, strides, offset, dtype, requiresGrad) {
+    const tensor = tensorFromStorage(storage as Storage, sizes, strides, offset, dtype)
+    return requiresGrad ? tensor.requiresGrad_() : tensor
+  },
+
+  parameter: (tensor, requiresGrad) => new Parameter(tensor as Tensor, { requiresGrad }),
+
+  isTensor: (value) => value instanceof Tensor,
+
+  describe(value) {
+    if (!(value instanceof Tensor)) return null
+    if (value.device.type !== 'cpu')
+      throw new NotImplementedError(
+        value.device.type === 'meta'
+          ? 'cannot save a tensor on the device meta, which has no data'
+          : `cannot save a tensor on the device '${value.device}': save await x.cpu() instead`,
+      )
+    return {
+      storage: value.storage,
+      storageNbytes: value.storage.nbytes,
+      dtype: value.dtype,
+      sizes: value.sizes,
+      strides: value.strides,
+      offset: value.offset,
+      requiresGrad: value.requiresGrad,
+      isParameter: value instanceof Parameter,
+    }
+  },
+}

@@ -1,0 +1,115 @@
+// Turns functions of ops/ into methods of Tensor: their types by a mapped type, the methods themselves by one loop.
+
+import { backward } from '../autograd/engine.ts'
+import { registerHook, registerPostAccumulateGradHook } from '../autograd/tensor-hooks.ts'
+import { whereMethod } from '../ops/comparison.ts'
+import { inPlaceOnly } from '../ops/conversion.ts'
+import * as ops from '../ops/tensor-functions.ts'
+import { newEmpty, newFull, newOnes, newTensor, newZeros } from '../ops/new.ts'
+import { randomInPlace } from '../ops/random.ts'
+import { transposeInPlace } from '../ops/view-in-place.ts'
+import { data, dataAsync, item, itemAsync, tolist, tolistAsync } from './data.ts'
+import { Tensor } from './tensor.ts'
+
+type Functions = typeof ops
+
+/** Functions that are no methods, or methods of another form. */
+type NotMethods = 'where' | 'rpow'
+
+/** The method of a function: its signatures without the first argument. Up to three overloads are kept. */
+type Method<F> = F extends {
+  (x: Tensor, ...args: infer A): infer R
+  (x: Tensor, ...args: infer B): infer S
+  (x: Tensor, ...args: infer C): infer U
+}
+  ? unknown[] extends A
+    ? unknown[] extends B
+      ? (...args: C) => U
+      : { (...args: B): S; (...args: C): U }
+    : { (...args: A): R; (...args: B): S; (...args: C): U }
+  : F extends (x: Tensor, ...args: infer A) => infer R
+    ? (...args: A) => R
+    : never
+
+type MethodNames = Exclude<keyof Functions, NotMethods>
+
+type InPlaceNames = {
+  [K in MethodNames]: Functions[K] extends { readonly inPlace: unknown } ? K : never
+}[MethodNames]
+
+type FunctionMethods = { [K in MethodNames]: Method<Functions[K]> }
+type InPlaceMethods = {
+  [K in InPlaceNames as `${K & string}_`]: Functions[K] extends { readonly inPlace: infer G } ? Method<G> : never
+}
+
+/** Methods that are no functions of `torch`. */
+const methodsOnly = {
+  ...inPlaceOnly,
+  ...randomInPlace,
+  ...transposeInPlace,
+  backward,
+  registerHook,
+  registerPostAccumulateGradHook,
+  where: whereMethod,
+  data,
+  dataAsync,
+  item,
+  itemAsync,
+  tolist,
+  tolistAsync,
+  newEmpty,
+  newFull,
+  newOnes,
+  newTensor,
+  newZeros,
+}
+
+type MethodsOnly = { [K in keyof typeof methodsOnly]: Method<(typeof methodsOnly)[K]> }
+
+/** All methods that come from functions. */
+export interface TensorMethods extends FunctionMethods, InPlaceMethods, MethodsOnly {
+  /** The transpose of a matrix; all dimensions reversed. */
+  readonly T: Tensor
+  /** The last two dimensions swapped. */
+  readonly mT: Tensor
+  /** As `T`, for real numbers. */
+  readonly H: Tensor
+  /** As `mT`, for real numbers. */
+  readonly mH: Tensor
+}
+
+const notMethods: ReadonlySet<string> = new Set<NotMethods>(['where', 'rpow'])
+
+type AnyFunction = ((...args: unknown[]) => unknown) & { method?: boolean; inPlace?: (...args: unknown[]) => unknown }
+
+function install(name: string, f: (...args: unknown[]) => unknown): void {
+  Object.defineProperty(Tensor.prototype, name, {
+    value(this: Tensor, ...args: unknown[]) {
+      return f(this, ...args)
+    },
+    writable: true,
+    configurable: true,
+  })
+}
+
+for (const [name, value] of Object.entries(ops) as [string, unknown][]) {
+  if (typeof value !== 'function' || notMethods.has(name)) continue
+  const f = value as AnyFunction
+  if (f.method === false) continue
+  install(name, f)
+  if (f.inPlace !== undefined) install(`${name}_`, f.inPlace)
+}
+for (const [name, f] of Object.entries(methodsOnly)) install(name, f as (...args: unknown[]) => unknown)
+
+for (const [name, f] of [
+  ['T', ops.reversed],
+  ['mT', ops.matrixTranspose],
+  ['H', ops.t],
+  ['mH', ops.matrixTranspose],
+] as const)
+  Object.defineProperty(Tensor.prototype, name, {
+    get(this: Tensor) {
+      return f(this)
+    },
+    configurable: true,
+  })

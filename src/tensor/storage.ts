@@ -1,0 +1,65 @@
+// A tensor's memory: bytes on a device that several tensors may share, with a count of changes made in place.
+
+import { type Allocation, type Backend, backendFor } from '../backends/backend.ts'
+import { cpu, type Device } from '../core/device.ts'
+import { NotImplementedError, RuntimeError } from '../core/errors.ts'
+
+export class Storage {
+  readonly device: Device
+  readonly nbytes: number
+  /** Counts changes in place, by whichever tensor; autograd compares it with what it was when a tensor was saved. */
+  version = 0
+  /** How many storages were made so far. */
+  static created = 0
+  /** Storages are numbered as they are made. */
+  readonly id: number = ++Storage.created
+  private readonly backend: Backend | null
+  private memory: Allocation | null
+
+  private constructor(device: Device, nbytes: number, backend: Backend | null, memory: Allocation | null) {
+    this.device = device
+    this.nbytes = nbytes
+    this.backend = backend
+    this.memory = memory
+  }
+
+  /** Memory with unspecified contents (none at all on `meta`). Throws OutOfMemoryError. */
+  static allocate(nbytes: number, device: Device = cpu): Storage {
+    if (device.type === 'meta') return new Storage(device, nbytes, null, null)
+    const backend = backendFor(device.type)
+    return new Storage(device, nbytes, backend, backend.allocate(nbytes))
+  }
+
+  /** CPU memory with a copy of these bytes. */
+  static fromBytes(bytes: Uint8Array): Storage {
+    const storage = Storage.allocate(bytes.byteLength)
+    storage.bytes().set(bytes)
+    return storage
+  }
+
+  /** The device's handle of the memory. Throws for tensors without data. */
+  get allocation(): Allocation {
+    if (this.memory === null)
+      throw new NotImplementedError(
+        this.device.type === 'meta' ? 'Cannot copy out of meta tensor; no data!' : 'the storage was freed',
+      )
+    return this.memory
+  }
+
+  /** The bytes themselves, valid until the next allocation. Throws where the device cannot be read synchronously. */
+  bytes(): Uint8Array {
+    const { allocation } = this
+    if (this.backend?.bytes === undefined)
+      throw new RuntimeError(
+        `a tensor on '${this.device}' cannot be read synchronously; use await x.cpu(), x.itemAsync(), x.tolistAsync() or x.dataAsync()`,
+      )
+    return this.backend.bytes(allocation)
+  }
+
+  /** Gives the memory back at once. Only for memory that nothing else can reach. */
+  free(): void {
+    if (this.memory === null || this.backend === null) return
+    this.backend.free(this.memory)
+    this.memory = null
+  }
+}

@@ -1,0 +1,3 @@
+// The namespace torch.utils.
+
+export * as data from '../data/index.ts'

@@ -1,0 +1,38 @@
+// The parts by name, each loaded when it is run.
+
+import { join } from 'node:path'
+import { type Part, type PartReport, runPart } from './case.ts'
+
+const loaders: Readonly<Record<string, () => Promise<{ part: Part }>>> = {
+  ops: () => import('./parts/ops.ts'),
+  'ops-complex': () => import('./parts/ops.ts'),
+  modules: () => import('./parts/modules.ts'),
+  random: () => import('./parts/random.ts'),
+  repr: () => import('./parts/repr.ts'),
+  optim: () => import('./parts/optim.ts'),
+  files: () => import('./parts/files.ts'),
+  hf: () => import('./parts/hf.ts'),
+  training: () => import('./parts/training.ts'),
+  lesson: () => import('./parts/lesson.ts'),
+}
+
+export const partNames: readonly string[] = Object.keys(loaders)
+
+/** Runs one part of the data in `folder`. */
+export async function runNamedPart(
+  name: string,
+  folder: string,
+  { only = () => true, device = 'cpu' }: { only?: (name: string) => boolean; device?: string } = {},
+): Promise<PartReport> {
+  let part: Part
+  try {
+    const { target } = await import('./decode.ts')
+    target.device = device
+    part = (await loaders[name]()).part
+  } catch (error) {
+    // A part that needs what does not exist yet is a failure of its own and leaves the others alone.
+    const reason = `could not be loaded: ${error instanceof Error ? error.message : error}`
+    return new Map([[name, { passed: 0, failed: 1, unsupported: 0, failures: [{ id: 'import', reason }] }]])
+  }
+  return runPart(part, join(folder, name), only)
+}
