@@ -77,7 +77,7 @@ export const lessonCells: readonly LessonCell[] = [
         m = new nn.Parameter(torch.rand(1))
         b = new nn.Parameter(torch.tensor(0).float())
 
-        forward(x: torch.Tensor | number): torch.Tensor {
+        override forward(x: torch.Tensor | number): torch.Tensor {
           return this.m.mul(x).add(this.b)
         }
 
@@ -117,7 +117,7 @@ export const lessonCells: readonly LessonCell[] = [
           }
         }
 
-        forward(inputs: torch.Tensor): torch.Tensor {
+        override forward(inputs: torch.Tensor): torch.Tensor {
           let outputs = inputs
           for (const [i, layer] of this.list_of_layers.entries())
             outputs = this.list_of_activations[i](layer(outputs))
@@ -164,7 +164,7 @@ export const lessonCells: readonly LessonCell[] = [
           this.activation3 = listOfActivations[2]
         }
 
-        forward(inputs: torch.Tensor): torch.Tensor {
+        override forward(inputs: torch.Tensor): torch.Tensor {
           let outputs = this.activation1(this.layer1(inputs))
           outputs = this.activation2(this.layer2(outputs))
           outputs = this.activation3(this.layer3(outputs))
@@ -209,7 +209,7 @@ export const lessonCells: readonly LessonCell[] = [
           }
         }
 
-        forward(inputs: torch.Tensor): torch.Tensor {
+        override forward(inputs: torch.Tensor): torch.Tensor {
           print(inputs.shape)
           const activations = [...this.list_of_activations]
           let outputs = inputs

@@ -23,8 +23,36 @@ export type BinaryName =
   | 'shrUnsigned'
 export type CompareName = 'eq' | 'ne' | 'lt' | 'le' | 'gt' | 'ge'
 
-/** Functions that a device has of its own, or that `lowering.ts` writes out in arithmetic. */
+/** Special functions that no device has: Bessel functions (bessel.ts) and orthogonal polynomials (polynomials.ts). */
+export type RareName =
+  | 'besselJ0'
+  | 'besselJ1'
+  | 'besselY0'
+  | 'besselY1'
+  | 'modifiedBesselI0'
+  | 'modifiedBesselI1'
+  | 'modifiedBesselK0'
+  | 'modifiedBesselK1'
+  | 'scaledModifiedBesselK0'
+  | 'scaledModifiedBesselK1'
+  | 'sphericalBesselJ0'
+  | 'airyAi'
+  | 'chebyshevT'
+  | 'chebyshevU'
+  | 'chebyshevV'
+  | 'chebyshevW'
+  | 'shiftedChebyshevT'
+  | 'shiftedChebyshevU'
+  | 'shiftedChebyshevV'
+  | 'shiftedChebyshevW'
+  | 'hermiteH'
+  | 'hermiteHe'
+  | 'laguerreL'
+  | 'legendreP'
+
+/** Functions that a device has of its own, that `lowering.ts` writes out in arithmetic, or that kernels call. */
 export type MathName =
+  | RareName
   | 'exp'
   | 'exp2'
   | 'expm1'
@@ -246,6 +274,8 @@ export const ndtri: (a: Expr) => Expr = math('ndtri')
 export const logNdtr: (a: Expr) => Expr = math('logNdtr')
 export const gammainc: (a: Expr, b: Expr) => Expr = math('gammainc')
 export const gammaincc: (a: Expr, b: Expr) => Expr = math('gammaincc')
+/** A special function by its name. */
+export const rare = (fn: RareName, ...args: Expr[]): Expr => math(fn)(...args)
 /** The greatest common divisor of whole numbers held in floats. */
 export const gcd: (a: Expr, b: Expr) => Expr = math('gcd')
 export const atan2: (a: Expr, b: Expr) => Expr = math('atan2')
@@ -280,6 +310,20 @@ export function sigmoid(x: Expr): Expr {
 /** Whether a floating value is NaN. */
 export function isNaN_(x: Expr): Expr {
   return ne(x, x)
+}
+
+/** The sign bit of an element: of a float or an integer. */
+export function signBit(x: Expr): Expr {
+  switch (x.type) {
+    case 'bool':
+      return constant(false, 'bool')
+    case 'f32':
+      return lt(bitcast(x, 'i32'), 0)
+    case 'f64':
+      return lt(bitcast(x, 'i64'), 0)
+    default:
+      return lt(x, 0)
+  }
 }
 
 /** The expressions that an expression is made of, one step down. */

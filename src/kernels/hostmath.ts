@@ -1,6 +1,8 @@
 // Mathematical functions on JavaScript numbers (doubles): the interpreter's, and those that WebAssembly kernels call.
 
+import * as bessel from './bessel.ts'
 import type { MathName } from './expr.ts'
+import * as polynomials from './polynomials.ts'
 import { erfcx, gammainc, gammaincc, gcd, i0, i0e, i1, i1e, logNdtr, ndtri, polygamma, zeta } from './special.ts'
 
 // erf and erfc: Sun's fdlibm (s_erf.c), rational approximations on five intervals; below 1 ulp.
@@ -146,6 +148,8 @@ function pow(x: number, y: number): number {
 
 /** Every function that a kernel may call, on doubles. */
 export const hostMath: Record<MathName, (...args: number[]) => number> = {
+  ...bessel,
+  ...polynomials,
   exp: Math.exp,
   exp2: (x) => 2 ** x,
   expm1: Math.expm1,

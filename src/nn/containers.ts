@@ -79,7 +79,7 @@ export class Sequential<L extends Layers = Layers> extends Module {
     return value
   }
 
-  get length(): number {
+  override get length(): number {
     return childrenOf(this).length
   }
 
@@ -175,7 +175,7 @@ export class ModuleList<M extends Module = Layer> extends Module {
     this.extend(modules)
   }
 
-  get length(): number {
+  override get length(): number {
     return childrenOf(this).length
   }
 

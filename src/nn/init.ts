@@ -55,7 +55,8 @@ export function calculateGain(nonlinearity: Nonlinearity, param?: number | null)
       return Math.SQRT2
     case 'leaky_relu': {
       const slope = param ?? 0.01
-      if (typeof slope !== 'number') throw new ValueError(`negative_slope ${String(slope)} not a valid number`)
+      if (typeof slope !== 'number')
+        throw new ValueError(`negative_slope ${String(slope)} not a valid number`)
       return Math.sqrt(2 / (1 + slope ** 2))
     }
     case 'selu':
@@ -204,14 +205,7 @@ export interface TruncNormalOptions extends NormalOptions {
 
 /** `truncNormal_(tensor)`, with options. */
 export interface TruncNormal extends TwoParameterInitializer<TruncNormalOptions> {
-  <T extends Tensor>(
-    tensor: T,
-    mean: number,
-    std: number,
-    a: number,
-    b: number,
-    options?: GeneratorOption,
-  ): T
+  <T extends Tensor>(tensor: T, mean: number, std: number, a: number, b: number, options?: GeneratorOption): T
 }
 
 /**
@@ -357,7 +351,8 @@ export const orthogonal_: OneParameterInitializer<XavierOptions> = initializer<
   checkWritable(tensor)
   const { dtype } = tensor
   const drawn = draw.normal(generatorOf('orthogonal_', rest), n, dtype)
-  if (dtype.itemsize < 4) throw new NotImplementedError(`"geqrf_cpu" not implemented for '${scalarTypeName(dtype)}'`)
+  if (dtype.itemsize < 4)
+    throw new NotImplementedError(`"geqrf_cpu" not implemented for '${scalarTypeName(dtype)}'`)
   const q = orthogonalFrom(drawn, tensor.sizes[0])
   const rounded = drawn.fill(0)
   // The basis is rounded to the dtype before it is scaled, as in PyTorch.

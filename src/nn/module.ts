@@ -97,7 +97,7 @@ export class Module {
 
   /** Adds a parameter under a name, or an empty slot for one. Throws KeyError for names that are taken or have a dot. */
   registerParameter(name: string, parameter: Parameter | null): void {
-    checkName(this, name, 'parameter')
+    checkName(this, name, 'parameter', parameter)
     if (parameter !== null && !(parameter instanceof Parameter))
       throw new TypeError_(
         `cannot assign '${typeName(parameter)}' object to parameter '${name}' (torch.nn.Parameter or None required)`,
@@ -108,7 +108,7 @@ export class Module {
 
   /** Adds a buffer under a name; `persistent` ones are part of the state dict. */
   registerBuffer(name: string, tensor: Tensor | null, { persistent = true }: { persistent?: boolean } = {}): void {
-    checkName(this, name, 'buffer')
+    checkName(this, name, 'buffer', tensor)
     if (tensor !== null && !(tensor instanceof Tensor))
       throw new TypeError_(
         `cannot assign '${typeName(tensor)}' object to buffer '${name}' (torch Tensor or None required)`,
@@ -120,7 +120,7 @@ export class Module {
   /** Adds a child under a name, or an empty slot for one. */
   registerModule(name: string, module: Module | null): void {
     if (module !== null && !isModule(module)) throw new TypeError_(`${typeName(module)} is not a Module subclass`)
-    checkName(this, name, 'module')
+    checkName(this, name, 'module', module)
     setSlot(this, name, { kind: 'module', persistent: true }, module)
   }
 

@@ -33,7 +33,7 @@ export class ParameterList<V = Parameter> extends Module {
     throw new RuntimeError('ParameterList should not be called.')
   }
 
-  get length(): number {
+  override get length(): number {
     return this._size
   }
 

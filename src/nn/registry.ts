@@ -69,10 +69,13 @@ const assignable: Record<SlotKind, (name: string, got: string) => string> = {
 }
 
 /** Throws PyTorch's error if a name cannot be one of a state dict, or is taken by something else. */
-export function checkName(module: Module, name: string, kind: SlotKind): void {
+export function checkName(module: Module, name: string, kind: SlotKind, value: unknown): void {
   if (typeof name !== 'string') throw new TypeError_(`${kind} name should be a string. Got ${typeName(name)}`)
   const taken = () => {
-    if (name in module && module[moduleState].slots.get(name)?.kind !== kind)
+    // A field that was only declared is free; so is one that holds what is being registered.
+    const present = Object.hasOwn(module, name) ? (module as unknown as Fields)[name] : undefined
+    const free = present === undefined || present === null || present === value
+    if ((!free || name in Object.getPrototypeOf(module)) && module[moduleState].slots.get(name)?.kind !== kind)
       throw new KeyError(`attribute '${name}' already exists`)
   }
   if (kind === 'module') taken()
@@ -159,7 +162,7 @@ function namesOf(slots: ReadonlyMap<string, Slot>, kind: SlotKind): readonly str
 }
 
 function addSlot(module: Module, name: string, kind: SlotKind, value: object): void {
-  if (name.includes('.') || name === '') checkName(module, name, kind)
+  if (name.includes('.') || name === '') checkName(module, name, kind, value)
   if (kind !== 'module' && name in Object.getPrototypeOf(module))
     throw new KeyError(`attribute '${name}' already exists`)
   module[moduleState].slots.set(name, { kind, persistent: kind === 'buffer' ? (value as Buffer).persistent : true })

@@ -5,6 +5,7 @@ import { RuntimeError } from '../core/errors.ts'
 import * as k from '../kernels/expr.ts'
 import { type Expr, isFloat } from '../kernels/expr.ts'
 import { Tensor } from '../tensor/tensor.ts'
+import { where } from './comparison.ts'
 import { fn, type FunctionInfo } from './op.ts'
 import { type Binary, binary, pointwise, type Scalar, type TensorOrScalar, type Unary, withInPlace } from './pointwise.ts'
 
@@ -366,7 +367,7 @@ function extremumGradient(
 ): (Tensor | null)[] {
   const half = g.div(2)
   const part = (mine: Tensor, other: Tensor) =>
-    mine.eq(other).where(half, g).maskedFill(side === 'ge' ? mine.lt(other) : mine.gt(other), 0)
+    where(mine.eq(other), half, g).maskedFill(side === 'ge' ? mine.lt(other) : mine.gt(other), 0)
   return [c.needs(0) ? part(a, b) : null, c.needs(1) ? part(b, a) : null]
 }
 

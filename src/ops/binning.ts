@@ -3,6 +3,7 @@
 import { bool, type DType, float32, float64, int32, int64, scalarTypeName } from '../core/dtype.ts'
 import { NotImplementedError, RuntimeError } from '../core/errors.ts'
 import { roundToBfloat16, roundToHalf } from '../core/half.ts'
+import { pyFloat } from '../core/python.ts'
 import { formatSizes, numelOf } from '../core/shape.ts'
 import { data, writeData } from '../tensor/data.ts'
 import { Tensor } from '../tensor/tensor.ts'
@@ -190,7 +191,7 @@ export const histc: Histc & FunctionInfo = fn<Histc>(
     const elements = data(x)
     let [low, high] = min === max && elements.length > 0 ? extent(elements as Float64Array) : [min, max]
     if (!Number.isFinite(low) || !Number.isFinite(high))
-      throw new RuntimeError(`torch.histc: range of [${low}, ${high}] is not finite`)
+      throw new RuntimeError(`torch.histc: range of [${boundText(low)}, ${boundText(high)}] is not finite`)
     if (low === high) {
       low -= 1
       high += 1
@@ -213,6 +214,10 @@ export const histc: Histc & FunctionInfo = fn<Histc>(
   },
   { positional: 1 },
 )
+
+function boundText(bound: number): string {
+  return Number.isFinite(bound) ? String(bound) : pyFloat(bound)
+}
 
 function extent(elements: ArrayLike<number>): [number, number] {
   let low = elements[0]
@@ -248,16 +253,17 @@ export const bincount: Bincount & FunctionInfo = fn<Bincount>(
     if (x.dtype.kind === 'float' || x.dtype === bool)
       throw new NotImplementedError(`"bincount_cpu" not implemented for '${scalarTypeName(x.dtype)}'`)
     if (minlength < 0) throw new RuntimeError('minlength should be >= 0')
-    const places = Array.from(data(x) as Elements, Number)
+    const places = numbersOf(data(x))
     if (x.ndim === 1 && places.length === 0) return integers(new Float64Array(minlength))
     if (x.ndim !== 1 || places.some((n) => n < 0))
       throw new RuntimeError('bincount only supports 1-d non-negative integral inputs.')
     if (weights !== null && (weights.ndim !== 1 || numelOf(weights.sizes) !== places.length))
       throw new RuntimeError('weights should be 1-d and have the same length as input')
-    const bins = places.reduce((most, n) => Math.max(most, n + 1), minlength)
+    let bins = minlength
+    for (let i = 0; i < places.length; i++) bins = Math.max(bins, places[i] + 1)
     if (weights === null) {
       const counts = new Float64Array(bins)
-      for (const place of places) counts[place]++
+      for (let i = 0; i < places.length; i++) counts[places[i]]++
       return integers(counts)
     }
     const single = weights.dtype === float32
@@ -270,6 +276,12 @@ export const bincount: Bincount & FunctionInfo = fn<Bincount>(
   },
   { positional: 1 },
 )
+
+function numbersOf(elements: Elements): Float64Array {
+  const result = new Float64Array(elements.length)
+  for (let i = 0; i < result.length; i++) result[i] = Number(elements[i])
+  return result
+}
 
 function integers(values: ArrayLike<number>): Tensor {
   const result = emptyTensor([values.length], int64)

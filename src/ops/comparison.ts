@@ -1,15 +1,15 @@
 // Comparisons, tests for NaN and infinity, and choices between elements: where, clamp, maskedFill.
 
-import { bfloat16, bool, type DType, float16, getDefaultDtype, iinfo, scalarTypeName, uint8 } from '../core/dtype.ts'
+import { bfloat16, bool, type DType, float16, iinfo, int64, scalarTypeName, uint8 } from '../core/dtype.ts'
 import { NotImplementedError, RuntimeError, TypeError_ } from '../core/errors.ts'
 import { roundToBfloat16, roundToHalf } from '../core/half.ts'
-import { broadcastSizes, sameSizes } from '../core/shape.ts'
+import { sameSizes } from '../core/shape.ts'
 import * as k from '../kernels/expr.ts'
-import { type Expr, isFloat, valueTypeOf } from '../kernels/expr.ts'
+import { type Expr, isFloat } from '../kernels/expr.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { nonzero } from './indexing.ts'
-import { checkTensor, describe, type FunctionInfo, fn, isOptions } from './op.ts'
-import { operandsOf, withPartials, withZeroGradient } from './partials.ts'
+import { checkTensor, describe, type FunctionInfo, fn } from './op.ts'
+import { withPartials, withZeroGradient } from './partials.ts'
 import {
   type Binary,
   type Pointwise,
@@ -22,11 +22,14 @@ import {
 
 // ---- comparisons ----------------------------------------------------------------------------------------------------
 
-// A number meets a half-precision tensor in that precision, as in PyTorch: half(0.1) equals 0.1.
+// A number meets a tensor in the tensor's dtype, as in PyTorch: half(0.1) equals 0.1, and uint8(255) equals -1.
 function inPrecisionOf(dtype: DType, value: TensorOrScalar): TensorOrScalar {
   if (typeof value !== 'number') return value
   if (dtype === float16) return roundToHalf(value)
-  return dtype === bfloat16 ? roundToBfloat16(value) : value
+  if (dtype === bfloat16) return roundToBfloat16(value)
+  if (dtype.kind !== 'int' || dtype === int64 || !Number.isSafeInteger(value)) return value
+  const bits = 8 * dtype.itemsize
+  return Number(dtype === uint8 ? BigInt.asUintN(bits, BigInt(value)) : BigInt.asIntN(bits, BigInt(value)))
 }
 
 function comparison(name: string, kernel: (a: Expr, b: Expr) => Expr): Binary {
@@ -142,7 +145,8 @@ export const isclose: IsClose & FunctionInfo = fn<IsClose>(
       ['rtol', rtol],
       ['atol', atol],
     ] as const)
-      if (!(value >= 0)) throw new RuntimeError(`${name} must be greater than or equal to zero, but got ${value}`)
+      if (!(value >= 0))
+        throw new RuntimeError(`${name} must be greater than or equal to zero, but got ${value}`)
     return (equalNan ? closeRuns.nan : closeRuns.strict)([x, other], [rtol, atol])
   },
 )
@@ -212,7 +216,7 @@ export interface Where extends FunctionInfo {
 export const where: Where = Object.assign(
   ((condition: Tensor, ...values: TensorOrScalar[]) => {
     checkTensor('where', 'condition', condition)
-    if (values.length === 0) return nonzero(condition, { asTuple: true })
+    if (values.length === 0) return nonzero(condition).unbind(1)
     if (values.length !== 2 || values.some((v) => v === undefined))
       throw new TypeError_(`where() takes 1 or 3 arguments but ${1 + values.length} were given`)
     if (condition.dtype !== bool && condition.dtype !== uint8)
@@ -221,7 +225,10 @@ export const where: Where = Object.assign(
       )
     const truth = condition.dtype === bool ? condition : condition.ne(0)
     return whereRun([truth, values[0], values[1]])
-  }) as { (condition: Tensor, input: TensorOrScalar, other: TensorOrScalar): Tensor; (condition: Tensor): Tensor[] },
+  }) as {
+    (condition: Tensor, input: TensorOrScalar, other: TensorOrScalar): Tensor
+    (condition: Tensor): Tensor[]
+  },
   { required: ['condition', 'input', 'other'], optional: [], method: false },
 )
 
@@ -301,11 +308,6 @@ function chooseClamp(x: Tensor, { min = null, max = null }: ClampOptions): [Poin
   return max === null ? [clampLow, [x, min]] : [clampBoth, [x, min, max]]
 }
 
-function clampArguments(min: TensorOrScalar | ClampOptions | null, max: TensorOrScalar | ClampOptions | null): ClampOptions {
-  if (isOptions(min)) return min
-  return isOptions(max) ? { min, ...max } : { min: min as TensorOrScalar | null, max: max as TensorOrScalar | null }
-}
-
 /**
  * Each element limited to the range from `min` to `max`: numbers or tensors, either may be null or left out.
  * `x.clamp(0, 1)`, `x.clamp(0)`, `x.clamp({ max: 1 })`. NaN stays NaN.
@@ -315,10 +317,10 @@ export const clamp: Clamp & FunctionInfo & { readonly inPlace: Clamp } = withInP
     const [run, operands] = chooseClamp(x, options)
     return run(operands)
   }),
-  ((x: Tensor, min: TensorOrScalar | ClampOptions | null = null, max: TensorOrScalar | null = null) => {
-    const [run, operands] = chooseClamp(x, clampArguments(min, max))
+  fn<Clamp>('clamp_', ['input'], ['min', 'max'], (x: Tensor, options: ClampOptions) => {
+    const [run, operands] = chooseClamp(x, options)
     return run.inPlace(operands)
-  }) as Clamp,
+  }),
 )
 
 export const clip: Clamp & FunctionInfo & { readonly inPlace: Clamp } = clamp
@@ -386,7 +388,10 @@ function asElement(value: Scalar, dtype: DType): Scalar {
   if (dtype === bool) return Boolean(value)
   if (dtype.kind === 'float') return typeof value === 'boolean' ? Number(value) : value
   const { min, max } = iinfo(dtype)
-  const inRange = typeof value === 'bigint' ? value >= min && value <= max : Number(value) >= Number(min) && Number(value) <= Number(max)
+  const inRange =
+    typeof value === 'bigint'
+      ? value >= min && value <= max
+      : Number(value) >= Number(min) && Number(value) <= Number(max)
   if (!inRange) throw new RuntimeError(`value cannot be converted to type ${dtype.name}_t without overflow`)
   return typeof value === 'bigint' ? value : Math.trunc(Number(value))
 }
@@ -406,7 +411,9 @@ function maskedFillOperands(x: Tensor, mask: Tensor, value: TensorOrScalar): Ten
     return [x, mask, value.to(x.dtype)]
   }
   if (typeof value !== 'number' && typeof value !== 'boolean' && typeof value !== 'bigint')
-    throw new TypeError_(`masked_fill(): argument 'value' must be a number or a tensor, not ${describe(value)}`)
+    throw new TypeError_(
+      `masked_fill(): argument 'value' must be a number or a tensor, not ${describe(value)}`,
+    )
   return [x, mask, asElement(value, x.dtype)]
 }
 

@@ -66,7 +66,9 @@ function drop(x: Tensor, p: number, training: boolean, inplace: boolean, byChann
   if (isIdentity(x, p, training)) return x
   if (p === 1) return multiply(x, fullTensor([], 0, x.dtype, x.device), inplace)
   checkNoiseDType(x.dtype)
-  const noise = fillRandom(emptyNoise(x, byChannel), (n) => draw.dropoutNoise(defaultGenerator, n, x.dtype, p))
+  const noise = fillRandom(emptyNoise(x, byChannel), (n) =>
+    draw.dropoutNoise(defaultGenerator, n, x.dtype, p),
+  )
   return multiply(x, noise, inplace)
 }
 
@@ -234,7 +236,8 @@ interface RreluAttributes {
 }
 
 const scaleNegatives = pointwise({
-  name: 'leaky_relu',
+  name: 'leaky_relu_cpu',
+  refuses: ['bool', 'int'],
   kernel: ([x], [slope]) => k.select(k.gt(x, 0), x, k.mul(x, k.cast(slope, x.type))),
 })
 
@@ -278,6 +281,8 @@ export const rrelu: Rrelu = fn<Rrelu>(
   (x: Tensor, { lower = 1 / 8, upper = 1 / 3, training = false, inplace = false }: RreluOptions) => {
     checkTensor('rrelu', 'input', x)
     if (inplace) checkWritable(x)
+    if (!(lower <= upper))
+      throw new RuntimeError('Lower bound should be less than or equal to the upper bound')
     const slopes = training ? drawSlopes(x, lower, upper) : null
     const attributes = { lower, upper, slopes, inplace }
     if (!inplace) return apply(rreluOp, [x], attributes)

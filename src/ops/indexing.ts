@@ -9,6 +9,7 @@ import { type Kernel, KernelBuilder } from '../kernels/kernel.ts'
 import { data } from '../tensor/data.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { clone } from './conversion.ts'
+import { where } from './comparison.ts'
 import { tensor as makeTensor } from './creation.ts'
 import { indexVector } from './index-vector.ts'
 import { emptyTensor, launch, operand } from './launch.ts'
@@ -420,7 +421,7 @@ export const indexFill: IndexFill & FunctionInfo & { readonly inPlace: IndexFill
 
 // ---- take, maskedSelect -------------------------------------------------------------------------------------------------------
 
-const wrapNegative = (index: Tensor, size: number): Tensor => index.lt(0).where(index.add(size), index)
+const wrapNegative = (index: Tensor, size: number): Tensor => where(index.lt(0), index.add(size), index)
 
 const takeOp: Op<Tensor> = {
   node: 'TakeBackward0',

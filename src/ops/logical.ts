@@ -1,11 +1,18 @@
 // Logic on truth values and on the bits of integers.
 
-import * as k from '../kernels/expr.ts'
 import type { Expr } from '../kernels/expr.ts'
+import * as k from '../kernels/expr.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { type BinaryOfEither, binaryOfEither } from './math-binary.ts'
 import { withZeroGradient } from './partials.ts'
-import { type Binary, type PointwiseSpec, pointwise, type TensorOrScalar, type Unary } from './pointwise.ts'
+import {
+  type Binary,
+  type BinaryOfEither,
+  binaryOfEither,
+  type PointwiseSpec,
+  pointwise,
+  type TensorOrScalar,
+  type Unary,
+} from './pointwise.ts'
 
 // ---- truth values ---------------------------------------------------------------------------------------------------
 

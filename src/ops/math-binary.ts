@@ -2,42 +2,27 @@
 
 import * as dtypes from '../core/dtype.ts'
 import { scalarTypeName } from '../core/dtype.ts'
-import { NotImplementedError, RuntimeError } from '../core/errors.ts'
+import { RuntimeError } from '../core/errors.ts'
 import * as k from '../kernels/expr.ts'
 import { type Expr, isFloat } from '../kernels/expr.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { pow } from './arithmetic.ts'
-import { signBitExpr } from './math.ts'
 import { checkTensor, type FunctionInfo, fn } from './op.ts'
 import { withPartials } from './partials.ts'
 import {
   type Binary,
+  type BinaryOfEither,
   binary,
+  binaryOfEither,
   type Pointwise,
   pointwise,
   type TensorOrScalar,
   withInPlace,
 } from './pointwise.ts'
 
-/** A function of two operands, either of which may be a number, with an in-place form. */
-export interface BinaryOfEither extends FunctionInfo {
-  (x: TensorOrScalar, other: TensorOrScalar): Tensor
-  readonly inPlace: (x: Tensor, other: TensorOrScalar) => Tensor
-}
-
 /** A function of two tensors without an in-place form. */
 export interface BinaryOnly extends FunctionInfo {
   (x: Tensor, other: TensorOrScalar): Tensor
-}
-
-/** Makes the public form of a pointwise operation whose operands may both be numbers. */
-export function binaryOfEither(run: Pointwise): BinaryOfEither {
-  return Object.assign((x: TensorOrScalar, other: TensorOrScalar) => run([x, other]), {
-    required: ['input', 'other'],
-    optional: [],
-    method: true,
-    inPlace: (x: Tensor, other: TensorOrScalar) => run.inPlace([x, other]),
-  })
 }
 
 function binaryOnly(run: Pointwise): BinaryOnly {
@@ -77,7 +62,7 @@ export const hypot: Binary = binary(
 )
 
 function copysignExpr(a: Expr, b: Expr): Expr {
-  return k.select(signBitExpr(b), k.neg(k.abs(a)), k.abs(a))
+  return k.select(k.signBit(b), k.neg(k.abs(a)), k.abs(a))
 }
 
 /** The magnitude of `x` with the sign of `other` (also that of -0). */
@@ -119,37 +104,6 @@ const xlogyRun = pointwise(
 
 /** `x log(other)`, 0 where `x` is 0. */
 export const xlogy: BinaryOfEither = binaryOfEither(xlogyRun)
-
-const xlog1pyRun = pointwise(
-  withPartials(
-    {
-      name: 'special_xlog1py',
-      node: ([x, other]) =>
-        x !== null
-          ? 'SpecialXlog1PyBackward1'
-          : other !== null
-            ? 'SpecialXlog1PyBackward2'
-            : 'SpecialXlog1PyBackward0',
-      result: 'float',
-      kernel: ([x, y]) => xlogyExpr(x, k.log1p(y), k.isNaN_(y)),
-    },
-    [
-      ([x, y]) => k.select(k.and(k.eq(x, 0), k.le(y, -1)), k.constant(0, x.type), k.log1p(y)),
-      ([x, y]) => k.div(x, k.add(y, 1)),
-    ],
-  ),
-)
-
-/** `x log(1 + other)`, 0 where `x` is 0. Not a method. */
-export const xlog1py: BinaryOfEither = Object.assign(
-  (x: TensorOrScalar, other: TensorOrScalar) => xlog1pyRun([x, other]),
-  {
-    required: ['input', 'other'],
-    optional: [],
-    method: false,
-    inPlace: (x: Tensor, other: TensorOrScalar) => xlog1pyRun.inPlace([x, other]),
-  },
-)
 
 // max + log(1 + exp(-|a - b|)); equal infinities would give NaN.
 function logaddexpExpr(a: Expr, b: Expr, base: number): Expr {
@@ -277,7 +231,8 @@ const lerpRun = pointwise({
 function checkLerp(x: Tensor, end: Tensor, weight: TensorOrScalar): void {
   checkTensor('lerp', 'input', x)
   checkTensor('lerp', 'end', end)
-  const name = (t: Tensor) => (t.dtype.name === 'float32' ? 'float' : t.dtype.name === 'float64' ? 'double' : t.dtype.name)
+  const name = (t: Tensor) =>
+    t.dtype.name === 'float32' ? 'float' : t.dtype.name === 'float64' ? 'double' : t.dtype.name
   if (x.dtype !== end.dtype)
     throw new RuntimeError(`expected dtype ${name(x)} for \`end\` but got dtype ${name(end)}`)
   if (weight instanceof Tensor && weight.ndim > 0 && weight.dtype !== x.dtype)
@@ -314,9 +269,7 @@ export interface ValueOptions {
 }
 
 /** The type of `addcmul` and `addcdiv`. */
-export interface AddFused {
-  (x: Tensor, tensor1: Tensor, tensor2: Tensor, options?: ValueOptions): Tensor
-}
+export type AddFused = (x: Tensor, tensor1: Tensor, tensor2: Tensor, options?: ValueOptions) => Tensor
 
 type Fused = AddFused & FunctionInfo & { readonly inPlace: AddFused }
 
@@ -456,45 +409,3 @@ export const lcm: Binary = binary({
   // Division by a zero divisor gives 0 in kernels, which is the multiple wanted.
   kernel: ([a, b]) => k.abs(k.mul(k.div(a, gcdExpr(a, b)), b)),
 })
-
-// ---- neighbours -----------------------------------------------------------------------------------------------------
-
-function nextafterExpr(x: Expr, y: Expr): Expr {
-  const bitsType = x.type === 'f64' ? 'i64' : 'i32'
-  const bits = k.bitcast(x, bitsType)
-  // Away from zero the bits count up, toward it down; from zero the smallest number of the wanted sign.
-  const away = k.eq(k.gt(y, x), k.gt(x, 0))
-  const moved = k.bitcast(k.select(away, k.add(bits, 1), k.sub(bits, 1)), x.type)
-  const smallest = k.bitcast(k.constant(1, bitsType), x.type)
-  const fromZero = k.select(k.gt(y, 0), smallest, k.neg(smallest))
-  const step = k.select(k.eq(x, 0), fromZero, moved)
-  const isNaN_ = k.or(k.isNaN_(x), k.isNaN_(y))
-  return k.select(isNaN_, Number.NaN, k.select(k.eq(x, y), y, step))
-}
-
-const nextafterFloat = pointwise({ name: 'nextafter', refuses: ['bool', 'int'], kernel: ([x, y]) => nextafterExpr(x, y) })
-
-function checkNextafter(x: Tensor, other: Tensor): void {
-  checkTensor('nextafter', 'input', x)
-  checkTensor('nextafter', 'other', other)
-  for (const t of [x, other])
-    if (t.dtype === dtypes.float16)
-      throw new NotImplementedError(`"nextafter" not implemented for '${scalarTypeName(t.dtype)}'`)
-}
-
-/** The next number that the dtype can represent after `x` toward `other`. float32 and float64. */
-export const nextafter: Heaviside = Object.assign(
-  (x: Tensor, other: Tensor) => {
-    checkNextafter(x, other)
-    return nextafterFloat([x, other])
-  },
-  {
-    required: ['input', 'other'],
-    optional: [],
-    method: true,
-    inPlace: (x: Tensor, other: Tensor) => {
-      checkNextafter(x, other)
-      return nextafterFloat.inPlace([x, other])
-    },
-  },
-)

@@ -22,7 +22,9 @@ function ofInput(name: string, kernel: Rule, derivative: Rule, node?: string): U
 
 // A function whose derivative is an expression of its result.
 function ofOutput(name: string, kernel: Rule, derivative: Rule): Unary {
-  return unary(withOutputPartial({ name, result: 'float', kernel: ([x]) => kernel(x) }, ([y]) => derivative(y)))
+  return unary(
+    withOutputPartial({ name, result: 'float', kernel: ([x]) => kernel(x) }, ([y]) => derivative(y)),
+  )
 }
 
 const one = (like: Expr): Expr => k.constant(1, like.type)
@@ -304,21 +306,7 @@ export const sign: Unary = unary(withZeroGradient({ name: 'sign', kernel: ([x]) 
 /** As `sign`: the two differ for complex numbers only. */
 export const sgn: Unary = unary(withZeroGradient({ name: 'sgn', kernel: ([x]) => signKernel(x) }))
 
-/** The sign bit of an element: of a float or an integer. */
-export function signBitExpr(x: Expr): Expr {
-  switch (x.type) {
-    case 'bool':
-      return k.constant(false, 'bool')
-    case 'f32':
-      return k.lt(k.bitcast(x, 'i32'), 0)
-    case 'f64':
-      return k.lt(k.bitcast(x, 'i64'), 0)
-    default:
-      return k.lt(x, 0)
-  }
-}
-
-const signbitRun = pointwise({ name: 'signbit', result: 'bool', kernel: ([x]) => signBitExpr(x) })
+const signbitRun = pointwise({ name: 'signbit', result: 'bool', kernel: ([x]) => k.signBit(x) })
 
 /** Whether the sign bit is set: true for negative numbers and -0. */
 export const signbit: UnaryOnly = Object.assign((x: Tensor) => signbitRun([x]), {
@@ -330,7 +318,8 @@ export const signbit: UnaryOnly = Object.assign((x: Tensor) => signbitRun([x]), 
 /** `x` itself. Throws for bool. */
 export const positive: UnaryOnly = Object.assign(
   (x: Tensor) => {
-    if (x.dtype.kind === 'bool') throw new RuntimeError('The `+` operator, on a bool tensor is not supported.')
+    if (x.dtype.kind === 'bool')
+      throw new RuntimeError('The `+` operator, on a bool tensor is not supported.')
     return x
   },
   { required: ['input'], optional: [], method: true },
@@ -350,6 +339,26 @@ export const angle: UnaryOnly = Object.assign((x: Tensor) => angleRun([x]), {
   optional: [],
   method: true,
 })
+
+// ---- parts of complex numbers, of which there are only real ones -----------------------------------------------------
+
+const itself: UnaryOnly = Object.assign((x: Tensor) => x, { required: ['input'], optional: [], method: true })
+
+/** The real part: the tensor itself. */
+export const real: UnaryOnly = itself
+/** The complex conjugate: the tensor itself. */
+export const conj: UnaryOnly = itself
+/** The complex conjugate, computed: the tensor itself. */
+export const conjPhysical: Unary = Object.assign((x: Tensor) => x, {
+  required: ['input'],
+  optional: [],
+  method: true,
+  inPlace: (x: Tensor) => x,
+})
+/** The tensor itself: there is no conjugation to carry out. */
+export const resolveConj: UnaryOnly = itself
+/** The tensor itself: there is no negation to carry out. */
+export const resolveNeg: UnaryOnly = itself
 
 // ---- NaN and infinity -----------------------------------------------------------------------------------------------
 

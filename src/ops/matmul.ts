@@ -14,7 +14,8 @@ import { expand, reshape, t, transpose, unsafeView, unsqueeze, view } from './vi
 
 const contractionKernels = new Map<DType, Kernel>()
 
-function contractionKernel(dtype: DType): Kernel {
+/** `out = sum over the loop of a * b`: the kernel of matrix products and convolutions. */
+export function contractionKernel(dtype: DType): Kernel {
   let kernel = contractionKernels.get(dtype)
   if (kernel === undefined) {
     const b = new KernelBuilder('matmul')

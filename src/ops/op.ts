@@ -220,7 +220,7 @@ export function applyInPlace<A>(op: Op<A>, inputs: readonly Tensor[], attributes
   let node: OpNode<A> | null = null
   if (recording) {
     // What the derivative needs of the old contents is copied before they go.
-    const saved = op.saves?.includes(0) ? [copyOf(self), ...inputs.slice(1)] : inputs
+    const saved = op.saves?.includes(0) ? [keptCopy(self), ...inputs.slice(1)] : inputs
     node = new OpNode(op, nodeName(op, attributes), inputs, saved, attributes)
   }
   const before = gradMode.enabled
@@ -243,8 +243,16 @@ export function setCopier(copier: (x: Tensor) => Tensor): void {
   copy = copier
 }
 
-function copyOf(x: Tensor): Tensor {
-  return copy!(alias(x))
+// A copy of what a tensor is before it changes, with its place in the graph.
+function keptCopy(x: Tensor): Tensor {
+  const edge = gradientEdge(x)
+  const kept = copy!(alias(x))
+  if (edge !== null) {
+    const state = kept.ensureAutograd()
+    state.gradFn = edge.node
+    state.outputNumber = edge.outputNumber
+  }
+  return kept
 }
 
 /** Makes `node` the history of a tensor changed in place; a view's base gets a node that differentiates the slice. */

@@ -6,6 +6,9 @@ import type { TypedArray } from '../tensor/data.ts'
 /** Lines this short are sorted by insertion: cheaper than counting digits. */
 const INSERTION_LIMIT = 32
 
+/** Selection looks at the upper 12 bits of a key first. */
+const DIGIT_SHIFT = 20
+
 /**
  * Finds the order of lines of `n` elements each. Keeps its memory from line to line, so that sorting many short lines
  * allocates nothing.
@@ -21,6 +24,7 @@ export class LineSorter {
   private readonly low: Uint32Array | null
   private keys: Uint32Array
   private otherKeys: Uint32Array
+  private readonly digits: Int32Array = new Int32Array(1 << (32 - DIGIT_SHIFT))
   private readonly fill: (base: number, step: number) => void
 
   constructor(elements: TypedArray, n: number, descending: boolean) {
@@ -45,35 +49,83 @@ export class LineSorter {
     const { n } = this
     this.fill(base, step)
     for (let i = 0; i < n; i++) this.order[i] = i
-    if (n <= INSERTION_LIMIT) return this.insertionSort()
-    if (this.low !== null) {
-      this.keys.set(this.low)
-      this.radixSort()
-      for (let i = 0; i < n; i++) this.keys[i] = this.high[this.order[i]]
-    } else this.keys.set(this.high)
-    this.radixSort()
+    this.sortPositions(n)
     return this.order
   }
 
-  private insertionSort(): Int32Array {
-    const { n, order, high, low } = this
-    for (let i = 1; i < n; i++) {
-      const h = high[i]
-      const l = low === null ? 0 : low[i]
+  /** The first `k` positions of the sorted order. Sorts no more elements than it must. */
+  first(base: number, step: number, k: number): Int32Array {
+    if (k > this.n / 4 || this.n <= INSERTION_LIMIT) return this.sort(base, step)
+    this.fill(base, step)
+    this.countDigits()
+    let bin = 0
+    for (let seen = this.digits[0]; seen < k; seen += this.digits[bin]) bin++
+    this.sortPositions(this.collect(0, bin))
+    return this.order
+  }
+
+  /** The position of the element that has place `rank` in the sorted order. */
+  at(base: number, step: number, rank: number): number {
+    if (this.n <= INSERTION_LIMIT) return this.sort(base, step)[rank]
+    this.fill(base, step)
+    this.countDigits()
+    let bin = 0
+    let before = 0
+    for (; before + this.digits[bin] <= rank; bin++) before += this.digits[bin]
+    this.sortPositions(this.collect(bin, bin))
+    return this.order[rank - before]
+  }
+
+  private countDigits(): void {
+    const { high, digits } = this
+    digits.fill(0)
+    for (let i = 0; i < high.length; i++) digits[high[i] >>> DIGIT_SHIFT]++
+  }
+
+  /** Puts the positions of keys whose first digit lies in a range into `order` and returns how many there are. */
+  private collect(from: number, to: number): number {
+    const { high, order } = this
+    let count = 0
+    for (let i = 0; i < high.length; i++) {
+      const digit = high[i] >>> DIGIT_SHIFT
+      if (digit >= from && digit <= to) order[count++] = i
+    }
+    return count
+  }
+
+  /** Sorts the first `count` positions in `order` by their keys. */
+  private sortPositions(count: number): void {
+    if (count <= INSERTION_LIMIT) {
+      this.insertionSort(count)
+      return
+    }
+    const { low, high } = this
+    if (low !== null) {
+      for (let i = 0; i < count; i++) this.keys[i] = low[this.order[i]]
+      this.radixSort(count)
+    }
+    for (let i = 0; i < count; i++) this.keys[i] = high[this.order[i]]
+    this.radixSort(count)
+  }
+
+  private insertionSort(count: number): void {
+    const { order, high, low } = this
+    for (let i = 1; i < count; i++) {
+      const position = order[i]
+      const h = high[position]
+      const l = low === null ? 0 : low[position]
       let j = i - 1
       for (; j >= 0; j--) {
         const other = order[j]
         if (high[other] < h || (high[other] === h && (low === null || low[other] <= l))) break
         order[j + 1] = other
       }
-      order[j + 1] = i
+      order[j + 1] = position
     }
-    return order
   }
 
-  /** Sorts `keys` and `order` together by four digits of eight bits, least significant first. */
-  private radixSort(): void {
-    const { n } = this
+  /** Sorts the first `n` of `keys` and `order` together by four digits of eight bits, least significant first. */
+  private radixSort(n: number): void {
     const counts = new Int32Array(1024)
     for (let i = 0; i < n; i++) {
       const key = this.keys[i]
@@ -87,7 +139,7 @@ export class LineSorter {
       const shift = digit * 8
       const places = counts.subarray(digit * 256, digit * 256 + 256)
       // All elements share this digit: nothing moves.
-      if (n === 0 || places[(keys[0] >>> shift) & 255] === n) continue
+      if (places[(keys[0] >>> shift) & 255] === n) continue
       let place = 0
       for (let d = 0; d < 256; d++) {
         const count = places[d]

@@ -44,9 +44,7 @@ export function gradientKernel(name: string, partial: Partial): Pointwise {
       let t = 1
       operands.forEach((operand, i) => {
         if (!(operand instanceof Tensor)) return
-        result.push(
-          c.needs(t++) ? derivativeBy(i)([g.mul(inner as Tensor), ...operands], parameters) : null,
-        )
+        result.push(c.needs(t++) ? derivativeBy(i)([g.mul(inner as Tensor), ...operands], parameters) : null)
       })
       return result
     },
@@ -73,7 +71,8 @@ export function withPartials(
       ? null
       : gradientKernel(
           spec.name,
-          partial ?? ((operands, parameters) => differentiate(spec.kernel(operands, parameters), operands[i])),
+          partial ??
+            ((operands, parameters) => differentiate(spec.kernel(operands, parameters), operands[i])),
         ),
   )
   return {

@@ -230,7 +230,9 @@ function commonDType(spec: PointwiseSpec, tensors: readonly Tensor[], operands: 
   }
   if (spec.result === 'float') common = floatResult(common)
   if (spec.refuses?.includes(common.kind))
-    throw new NotImplementedError(`"${spec.name}" not implemented for '${scalarTypeName(common)}'`)
+    throw new NotImplementedError(
+      `"${spec.name}" not implemented for '${scalarTypeName(common)}'${common.kind === 'int' && !spec.refuses.includes('float') ? ': a floating tensor is needed; convert it with .float(), or make it with { dtype: torch.float32 }' : ''}`,
+    )
   return common
 }
 
@@ -311,6 +313,22 @@ export function unary(spec: PointwiseSpec): Unary {
 export function binary(spec: PointwiseSpec): Binary {
   const run = pointwise(spec)
   return Object.assign((x: Tensor, other: TensorOrScalar) => run([x, other]), info(['input', 'other']), {
+    inPlace: (x: Tensor, other: TensorOrScalar) => run.inPlace([x, other]),
+  })
+}
+
+/** A function of two operands, either of which may be a number, with an in-place form. */
+export interface BinaryOfEither extends FunctionInfo {
+  (x: TensorOrScalar, other: TensorOrScalar): Tensor
+  readonly inPlace: (x: Tensor, other: TensorOrScalar) => Tensor
+}
+
+/** Makes the public form of a pointwise operation whose operands may both be numbers. */
+export function binaryOfEither(run: Pointwise): BinaryOfEither {
+  return Object.assign((x: TensorOrScalar, other: TensorOrScalar) => run([x, other]), {
+    required: ['input', 'other'],
+    optional: [],
+    method: true,
     inPlace: (x: Tensor, other: TensorOrScalar) => run.inPlace([x, other]),
   })
 }

@@ -12,7 +12,16 @@ import { Tensor } from '../tensor/tensor.ts'
 import { copyRaw, to } from './conversion.ts'
 import { zerosLike } from './creation.ts'
 import { emptyTensor } from './launch.ts'
-import { applyInPlace, checkOptions, checkTensor, describe, type FunctionInfo, fn, isOptions, type Op } from './op.ts'
+import {
+  applyInPlace,
+  checkOptions,
+  checkTensor,
+  describe,
+  type FunctionInfo,
+  fn,
+  isOptions,
+  type Op,
+} from './op.ts'
 import { checkWritable } from './pointwise.ts'
 import { expand } from './views.ts'
 
@@ -26,7 +35,9 @@ export interface GeneratorOption {
 export function generatorOf(name: string, { generator }: GeneratorOption): Generator {
   if (generator === undefined || generator === null) return defaultGenerator
   if (!(generator instanceof Generator))
-    throw new TypeError_(`${name}(): argument 'generator' must be torch.Generator, not ${describe(generator)}`)
+    throw new TypeError_(
+      `${name}(): argument 'generator' must be torch.Generator, not ${describe(generator)}`,
+    )
   return generator
 }
 
@@ -35,7 +46,8 @@ export function generatorOf(name: string, { generator }: GeneratorOption): Gener
 /** Writes as many samples as a tensor has elements to it, in the order of memory. */
 function writeSamples(x: Tensor, samples: Samples | Uint8Array): void {
   // The half types are encoded from float32.
-  const values = x.dtype.itemsize === 2 && samples instanceof Uint8Array ? Float32Array.from(samples) : samples
+  const values =
+    x.dtype.itemsize === 2 && samples instanceof Uint8Array ? Float32Array.from(samples) : samples
   if (x.device.type === 'cpu' && isNonOverlappingAndDense(x.sizes, x.strides)) {
     writeData(new Tensor(x.storage, [samples.length], [1], x.offset, x.dtype), values)
     return
@@ -51,7 +63,10 @@ function writeSamples(x: Tensor, samples: Samples | Uint8Array): void {
  * @param samples gets the number of elements, and whether they lie in C order without gaps, on which PyTorch's choice
  *   of algorithm for normal samples depends.
  */
-export function fillRandom(x: Tensor, samples: (n: number, contiguous: boolean) => Samples | Uint8Array): Tensor {
+export function fillRandom(
+  x: Tensor,
+  samples: (n: number, contiguous: boolean) => Samples | Uint8Array,
+): Tensor {
   if (x.device.type !== 'meta') writeSamples(x, samples(x.numel(), x.isContiguous()))
   return x
 }
@@ -143,7 +158,9 @@ const logNormal_ = fn<Normal>(
   ['mean', 'std', 'generator'],
   (x: Tensor, { mean = 1, std = 2, ...rest }: MeanAndStd) => {
     const generator = generatorOf('log_normal_', rest)
-    return fill('log_normal_', 'LogNormalBackward0', x, (n) => draw.logNormal(generator, n, x.dtype, mean, std))
+    return fill('log_normal_', 'LogNormalBackward0', x, (n) =>
+      draw.logNormal(generator, n, x.dtype, mean, std),
+    )
   },
 )
 
@@ -162,7 +179,10 @@ const cauchy_ = fn<Cauchy>(
 )
 
 interface Exponential extends FunctionInfo {
-  (x: Tensor, ...args: [options?: { lambd?: number } & GeneratorOption] | [lambd: number, options?: GeneratorOption]): Tensor
+  (
+    x: Tensor,
+    ...args: [options?: { lambd?: number } & GeneratorOption] | [lambd: number, options?: GeneratorOption]
+  ): Tensor
 }
 
 const exponential_ = fn<Exponential>(
@@ -171,7 +191,9 @@ const exponential_ = fn<Exponential>(
   ['lambd', 'generator'],
   (x: Tensor, { lambd = 1, ...rest }: { lambd?: number } & GeneratorOption) => {
     const generator = generatorOf('exponential_', rest)
-    return fill('exponential_', 'ExponentialBackward0', x, (n) => draw.exponential(generator, n, x.dtype, lambd))
+    return fill('exponential_', 'ExponentialBackward0', x, (n) =>
+      draw.exponential(generator, n, x.dtype, lambd),
+    )
   },
   { positional: 1 },
 )
@@ -240,7 +262,8 @@ const random_: RandomFill = Object.assign(
     if (numbers.length === 1) to = numbers[0]
     else if (numbers.length === 2) [from, to] = numbers as [Integer, Integer | null]
     const generator = generatorOf('random_', options)
-    const node = to === undefined ? 'RandomBackward2' : from === undefined ? 'RandomBackward1' : 'RandomBackward0'
+    const node =
+      to === undefined ? 'RandomBackward2' : from === undefined ? 'RandomBackward1' : 'RandomBackward0'
     const bounded = from !== undefined || (to !== undefined && to !== null)
     return fill('random_', node, x, (n) =>
       bounded

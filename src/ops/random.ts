@@ -13,15 +13,24 @@ import { Tensor } from '../tensor/tensor.ts'
 import { to } from './conversion.ts'
 import {
   checkSizes,
+  fullTensor,
   resolveOptions,
   type SizesFunction,
   sizesFunction,
   type TensorOptions,
   tensorOptionNames,
-  zerosLike,
 } from './creation.ts'
 import { emptyTensor } from './launch.ts'
-import { apply, checkOptions, checkTensor, describe, type FunctionInfo, fn, isOptions, type Op } from './op.ts'
+import {
+  apply,
+  checkOptions,
+  checkTensor,
+  describe,
+  type FunctionInfo,
+  fn,
+  isOptions,
+  type Op,
+} from './op.ts'
 import { fillRandom, type GeneratorOption, generatorOf } from './random-in-place.ts'
 import { expand } from './views.ts'
 
@@ -72,7 +81,8 @@ export interface RandomOptions extends TensorOptions, GeneratorOption {}
 const randomOptionNames: readonly string[] = [...tensorOptionNames, 'generator']
 
 /** `rand(2, 3)`, `rand([2, 3])`, each with options. */
-export interface RandomSizesFunction extends Pick<SizesFunction, 'variadic' | 'required' | 'optional' | 'method'> {
+export interface RandomSizesFunction
+  extends Pick<SizesFunction, 'variadic' | 'required' | 'optional' | 'method'> {
   (...sizes: number[]): Tensor
   (...sizesAndOptions: [...number[], RandomOptions]): Tensor
   (sizes: readonly number[], options?: RandomOptions): Tensor
@@ -102,7 +112,9 @@ function bySize(name: string, sampler: Sampler): RandomSizesFunction {
     (sizes, options) => {
       const { dtype, device, requiresGrad } = resolveOptions(name, options, getDefaultDtype())
       const generator = generatorOf(name, options)
-      return filled(sizes, dtype, device, requiresGrad, (n, contiguous) => sampler(generator, n, dtype, contiguous))
+      return filled(sizes, dtype, device, requiresGrad, (n, contiguous) =>
+        sampler(generator, n, dtype, contiguous),
+      )
     },
     ['generator'],
   ) as RandomSizesFunction
@@ -145,7 +157,10 @@ export const randint: Randint = Object.assign(
   { required: ['low', 'high', 'size'], optional: randomOptionNames, method: false },
 )
 
-function splitArguments(name: string, args: readonly unknown[]): { numbers: unknown[]; options: RandomOptions } {
+function splitArguments(
+  name: string,
+  args: readonly unknown[],
+): { numbers: unknown[]; options: RandomOptions } {
   const last = args[args.length - 1]
   if (!isOptions(last)) return { numbers: [...args], options: {} }
   checkOptions(name, last, randomOptionNames)
@@ -179,8 +194,7 @@ export const randperm: Randperm = fn<Randperm>(
   ['n'],
   randomOptionNames,
   (n: number, options: RandomOptions) => {
-    if (!Number.isInteger(n))
-      throw new TypeError_(`randperm(): argument 'n' must be int, not ${describe(n)}`)
+    if (!Number.isInteger(n)) throw new TypeError_(`randperm(): argument 'n' must be int, not ${describe(n)}`)
     const { dtype, device, requiresGrad } = resolveOptions('randperm', options, int64)
     const generator = generatorOf('randperm', options)
     if (n < 0) throw new RuntimeError(`Trying to create tensor with negative dimension ${n}: [${n}]`)
@@ -196,12 +210,7 @@ export interface RandomLike extends FunctionInfo {
   (x: Tensor, options?: RandomOptions): Tensor
 }
 
-function filledLike(
-  name: string,
-  x: Tensor,
-  options: RandomOptions,
-  sampler: Sampler,
-): Tensor {
+function filledLike(name: string, x: Tensor, options: RandomOptions, sampler: Sampler): Tensor {
   checkTensor(name, 'input', x)
   const { dtype, device, requiresGrad } = resolveOptions(name, { device: x.device, ...options }, x.dtype)
   const generator = generatorOf(name, options)
@@ -257,8 +266,8 @@ const noGradient: Op<{ node: string; run: () => Tensor }> = {
   node: ({ node }) => node,
   forward: (_, { run }) => run(),
   // Samples do not depend smoothly on the parameters; PyTorch lets zeros flow.
-  backward: (grads, { inputSizes, inputDTypes }) =>
-    inputSizes.map((sizes, i) => zerosLike(expand(grads[0]!, sizes), { dtype: inputDTypes[i] })),
+  backward: ([g], { inputSizes, inputDTypes }) =>
+    inputSizes.map((sizes, i) => fullTensor(sizes, 0, inputDTypes[i], g!.device)),
 }
 
 /** Samples whose distribution is given by tensors, from `samples`; index by index, whatever the tensors' layouts. */
@@ -319,7 +328,8 @@ function normalFrom(generator: Generator, mean: Tensor | number, std: Tensor | n
   const tensors = [mean, std].filter((x) => x instanceof Tensor)
   const sizes = tensors.map((x) => x.sizes).reduce(broadcastSizes)
   const { dtype } = tensors[0]
-  const node = tensors.length === 2 ? 'NormalBackward3' : mean instanceof Tensor ? 'NormalBackward1' : 'NormalBackward2'
+  const node =
+    tensors.length === 2 ? 'NormalBackward3' : mean instanceof Tensor ? 'NormalBackward1' : 'NormalBackward2'
   const values = (x: Tensor | number) => (x instanceof Tensor ? elements(x, sizes) : x)
   return sampled(node, tensors, sizes, dtype, (n) =>
     draw.normalFrom(generator, n, dtype, values(mean), values(std)),
@@ -344,7 +354,8 @@ export const bernoulli: Bernoulli = fn<Bernoulli>(
   (x: Tensor, { p, ...rest }: { p?: number } & GeneratorOption) => {
     checkTensor('bernoulli', 'input', x)
     const generator = generatorOf('bernoulli', rest)
-    if (p !== undefined) return filled(x.sizes, x.dtype, x.device, false, (n) => draw.bernoulli(generator, n, p))
+    if (p !== undefined)
+      return filled(x.sizes, x.dtype, x.device, false, (n) => draw.bernoulli(generator, n, p))
     return sampled('BernoulliBackward0', [x], x.sizes, x.dtype, () =>
       draw.bernoulliFrom(generator, elements(x), x.dtype),
     )
@@ -368,7 +379,9 @@ export const poisson: Poisson = fn<Poisson>(
   (x: Tensor, options: GeneratorOption) => {
     checkTensor('poisson', 'input', x)
     const generator = generatorOf('poisson', options)
-    return sampled('PoissonBackward0', [x], x.sizes, x.dtype, () => draw.poisson(generator, elements(x), x.dtype))
+    return sampled('PoissonBackward0', [x], x.sizes, x.dtype, () =>
+      draw.poisson(generator, elements(x), x.dtype),
+    )
   },
   { method: false, positional: 0 },
 )
@@ -404,10 +417,18 @@ export const multinomial: Multinomial = fn<Multinomial>(
     const categories = x.sizes[x.ndim - 1]
     const sizes = x.ndim === 2 ? [rows, numSamples] : [numSamples]
     if (x.device.type === 'meta') return emptyTensor(sizes, int64, x.device)
-    const drawn = draw.multinomial(generator, data(x) as Float64Array, x.dtype, rows, categories, numSamples, {
-      replacement,
-      transposed: !isContiguous(x.sizes, denseStridesLike(x.sizes, x.strides)),
-    })
+    const drawn = draw.multinomial(
+      generator,
+      data(x) as Float64Array,
+      x.dtype,
+      rows,
+      categories,
+      numSamples,
+      {
+        replacement,
+        transposed: !isContiguous(x.sizes, denseStridesLike(x.sizes, x.strides)),
+      },
+    )
     const result = emptyTensor(sizes, int64, cpu)
     writeData(result, drawn)
     return x.device.type === 'cpu' ? result : to(result, x.device)

@@ -35,7 +35,7 @@ export interface Sum {
   (x: Tensor, options?: SumOptions & { dim?: Dims }): Tensor
 }
 
-interface DimsAttributes {
+export interface DimsAttributes {
   readonly dims: readonly number[]
   readonly keepdim: boolean
   readonly dtype: DType
@@ -547,11 +547,11 @@ function normReducer(p: number): Reducer {
   return reducer
 }
 
-interface NormAttributes extends DimsAttributes {
+export interface NormAttributes extends DimsAttributes {
   readonly p: number
 }
 
-const vectorNormOp: Op<NormAttributes> = {
+export const vectorNormOp: Op<NormAttributes> = {
   node: 'LinalgVectorNormBackward0',
   forward: ([x], { p, dims, keepdim, dtype }) => {
     const result = normReducer(p).run(x, dims, keepdim, dtype, dtype)

@@ -1,6 +1,6 @@
 // Running totals along a dimension: cumsum, cumprod, cummax, cummin, logcumsumexp, diff.
 
-import { type DType, int64 } from '../core/dtype.ts'
+import { type DType, finfo, int64 } from '../core/dtype.ts'
 import { RuntimeError } from '../core/errors.ts'
 import { sumDType } from '../core/promotion.ts'
 import { wrapDim } from '../core/shape.ts'
@@ -9,6 +9,7 @@ import { type Expr, isFloat, type ValueType, valueTypeOf } from '../kernels/expr
 import { identityOf, type Kernel, KernelBuilder } from '../kernels/kernel.ts'
 import { namedResult } from '../tensor/return-types.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { where } from './comparison.ts'
 import { to } from './conversion.ts'
 import { emptyTensor, launch, loopOperand, splitDims } from './launch.ts'
 import { apply, applyMany, checkTensor, fn, type FunctionInfo, type Op } from './op.ts'
@@ -154,8 +155,10 @@ const logcumsumexpOp: Op<ScanAttributes> = {
     const { dim } = c.attributes
     const x = c.input(0)
     const out = c.output()
-    const positive = g!.clamp(0).log()
-    const negative = g!.neg().clamp(0).log()
+    // The lowest finite number stands for log 0, so that differences of it are no NaN.
+    const logAbs = g!.abs().log()
+    const positive = where(g!.gt(0), logAbs, finfo(x.dtype).min)
+    const negative = where(g!.lt(0), logAbs, finfo(x.dtype).min)
     const part = (logGrad: Tensor) =>
       x.ndim === 0 ? logGrad.sub(out).add(x).exp() : flip(logcumsumexp(flip(logGrad.sub(out), dim), dim), dim).add(x).exp()
     return [part(positive).sub(part(negative))]

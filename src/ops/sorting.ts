@@ -77,7 +77,7 @@ function sortedLines(x: Tensor, dim: number, k: number, descending: boolean): [T
   const picked = new Picked(x, sizes, lines)
   const sorter = new LineSorter(lines.elements, lines.n, descending)
   lines.each((line, base) => {
-    const order = sorter.sort(base, lines.step)
+    const order = sorter.first(base, lines.step, count)
     const start = Math.floor(line / lines.step) * count * lines.step + (line % lines.step)
     for (let i = 0; i < count; i++) picked.set(start + i * lines.step, lines, base, order[i])
   })
@@ -112,7 +112,7 @@ function ranked(
   let sorter: LineSorter | null = null
   return pickOfLines(x, dim, keepdim, ({ elements, n, step }, base) => {
     sorter ??= new LineSorter(elements, n, false)
-    return sorter.sort(base, step)[rank(n, countNaN(elements, n, base, step))]
+    return sorter.at(base, step, rank(n, countNaN(elements, n, base, step)))
   })
 }
 
@@ -310,7 +310,7 @@ function medianOfAll(x: Tensor, rank: (n: number, nans: number) => number): Tens
   const elements = data(x)
   const n = elements.length
   if (n > 0) {
-    const at = new LineSorter(elements, n, false).sort(0, 1)[rank(n, countNaN(elements, n, 0, 1))]
+    const at = new LineSorter(elements, n, false).at(0, 1, rank(n, countNaN(elements, n, 0, 1)))
     writeData(result, elements.subarray(at, at + 1))
   } else writeData(result, [x.dtype.kind === 'float' ? NaN : medianOfNothing(x.dtype)])
   return result
@@ -342,8 +342,7 @@ const nanmedianAllOp = medianOp('NanmedianBackward0')
 
 export interface Median {
   (x: Tensor): Tensor
-  (x: Tensor, dim: number, options?: ReduceOptions): ValuesIndices
-  (x: Tensor, dim: number, keepdim: boolean): ValuesIndices
+  (x: Tensor, dim: number, keepdim?: boolean | ReduceOptions): ValuesIndices
   (x: Tensor, options: ReduceOptions & { dim: number }): ValuesIndices
 }
 

@@ -41,6 +41,7 @@ export {
 } from './indexing.ts'
 export * from './logical.ts'
 export * from './math.ts'
+export * from './math-binary.ts'
 export {
   addbmm,
   addmm,
@@ -59,7 +60,7 @@ export {
   tensordot,
   vdot,
 } from './matmul.ts'
-export { relu, sigmoid, tanh } from './activations.ts'
+export { hardshrink, prelu, relu } from './activations.ts'
 export { logSoftmax, softmax } from './normalization.ts'
 export { bernoulli, multinomial } from './random.ts'
 export * from './rearranging.ts'
@@ -84,7 +85,10 @@ export {
   var_ as var,
 } from './reductions.ts'
 export * from './scan.ts'
+export { frexp, i0, igamma, igammac, mvlgamma, nextafter, polygamma } from './special-math.ts'
+export { bincount, histc } from './binning.ts'
 export * from './sorting.ts'
+export * from './unique.ts'
 export {
   asStrided,
   broadcastTo,

@@ -5,7 +5,6 @@ import { IndexError, NotImplementedError, RuntimeError } from '../core/errors.ts
 import { numelOf, wrapDim } from '../core/shape.ts'
 import { data, type TypedArray, writeData } from '../tensor/data.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { indexSelect } from './indexing.ts'
 import { emptyTensor } from './launch.ts'
 import { applyMany, checkTensor, type FunctionInfo, fn, type Op } from './op.ts'
 import { LineSorter } from './order.ts'
@@ -18,15 +17,6 @@ export interface UniqueOptions {
   /** Compare the slices along this dimension; null or left out: single elements of the flattened tensor. */
   dim?: number | null
 }
-
-/** What `unique` gives: the distinct elements alone, or followed by the inverse, by the counts, or by both. */
-export type UniqueResult<O extends UniqueOptions> = O extends { returnInverse: true; returnCounts: true }
-  ? [output: Tensor, inverse: Tensor, counts: Tensor]
-  : O extends { returnInverse: true }
-    ? [output: Tensor, inverse: Tensor]
-    : O extends { returnCounts: true }
-      ? [output: Tensor, counts: Tensor]
-      : Tensor
 
 interface Attributes {
   readonly dim: number | null
@@ -67,32 +57,53 @@ function groupElements(elements: TypedArray, consecutive: boolean): Groups {
   return group(order, (a, b) => elements[a] === elements[b])
 }
 
-function groupSlices(x: Tensor, dim: number, consecutive: boolean): Groups {
-  const n = x.sizes[dim]
-  const elements = data(x)
-  const inner = numelOf(x.sizes.slice(dim + 1))
-  const outer = numelOf(x.sizes.slice(0, dim))
-  const compare = (a: number, b: number): number => {
+/** The slices along a dimension of elements in C order. */
+class Slices {
+  readonly n: number
+  private readonly inner: number
+  private readonly outer: number
+
+  constructor(
+    private readonly elements: TypedArray,
+    sizes: readonly number[],
+    dim: number,
+  ) {
+    this.n = sizes[dim]
+    this.inner = numelOf(sizes.slice(dim + 1))
+    this.outer = numelOf(sizes.slice(0, dim))
+  }
+
+  /** Lexicographic, NaN last, as when elements are sorted. */
+  compare(a: number, b: number): number {
+    const { elements, n, inner, outer } = this
     for (let o = 0; o < outer; o++)
       for (let i = 0; i < inner; i++) {
         const first = elements[(o * n + a) * inner + i]
         const second = elements[(o * n + b) * inner + i]
         if (first < second) return -1
         if (first > second) return 1
-        // NaN comes last, as when elements are sorted.
         if (Number.isNaN(first) !== Number.isNaN(second)) return Number.isNaN(first) ? 1 : -1
       }
     return 0
   }
-  const equal = (a: number, b: number): boolean => {
+
+  equal(a: number, b: number): boolean {
+    const { elements, n, inner, outer } = this
     for (let o = 0; o < outer; o++)
       for (let i = 0; i < inner; i++)
         if (elements[(o * n + a) * inner + i] !== elements[(o * n + b) * inner + i]) return false
     return true
   }
-  const order = inOrder(n)
-  // Array's own sort is stable; that of typed arrays, too.
-  return group(consecutive ? order : order.sort(compare), equal)
+
+  /** The elements of some of the slices, in C order. */
+  pick(positions: readonly number[]): TypedArray {
+    const { elements, n, inner, outer } = this
+    const result = elements.slice(0, outer * positions.length * inner)
+    for (let o = 0, at = 0; o < outer; o++)
+      for (const position of positions)
+        for (let i = 0; i < inner; i++) result[at++] = elements[(o * n + position) * inner + i]
+    return result
+  }
 }
 
 function tensorOf(values: ArrayLike<number>, sizes: readonly number[]): Tensor {
@@ -111,8 +122,15 @@ function run(x: Tensor, { dim, consecutive }: Attributes): Tensor[] {
     writeData(output, picked)
     return [output, tensorOf(inverse, x.sizes), tensorOf(counts, [counts.length])]
   }
-  const { firsts, inverse, counts } = groupSlices(x, dim, consecutive)
-  const output = indexSelect(x, dim, tensorOf(firsts, [firsts.length]))
+  const slices = new Slices(data(x), x.sizes, dim)
+  const order = inOrder(slices.n)
+  if (!consecutive) order.sort((a, b) => slices.compare(a, b))
+  const { firsts, inverse, counts } = group(order, (a, b) => slices.equal(a, b))
+  const output = emptyTensor(
+    x.sizes.map((size, d) => (d === dim ? firsts.length : size)),
+    x.dtype,
+  )
+  writeData(output, slices.pick(firsts))
   return [output, tensorOf(inverse, [inverse.length]), tensorOf(counts, [counts.length])]
 }
 
@@ -143,16 +161,27 @@ function distinct(name: string, x: Tensor, options: UniqueOptions, consecutive: 
   return [output, ...(options.returnInverse ? [inverse] : []), ...(options.returnCounts ? [counts] : [])]
 }
 
-export interface Unique {
-  <const O extends UniqueOptions & { sorted?: boolean }>(x: Tensor, options: O): UniqueResult<O>
-  (x: Tensor): Tensor
+/** The distinct elements alone, or followed by the inverse, by the counts, or by both. */
+export interface Unique<Options extends UniqueOptions> {
+  (x: Tensor, options: Options & { returnInverse: true; returnCounts: true }): [Tensor, Tensor, Tensor]
+  (
+    x: Tensor,
+    options: Options &
+      ({ returnInverse: true; returnCounts?: false } | { returnInverse?: false; returnCounts: true }),
+  ): [Tensor, Tensor]
+  (x: Tensor, options?: Options & { returnInverse?: false; returnCounts?: false }): Tensor
+}
+
+export interface SortedUniqueOptions extends UniqueOptions {
+  /** Whether the result must be sorted. It always is here. */
+  sorted?: boolean
 }
 
 /**
  * The distinct elements of a tensor in ascending order, or with `dim` its distinct slices in lexicographic order. Every NaN
  * counts as distinct.
  */
-export const unique: Unique & FunctionInfo = fn<Unique>(
+export const unique: Unique<SortedUniqueOptions> & FunctionInfo = fn<Unique<SortedUniqueOptions>>(
   'unique',
   ['input'],
   ['sorted', 'returnInverse', 'returnCounts', 'dim'],
@@ -160,13 +189,8 @@ export const unique: Unique & FunctionInfo = fn<Unique>(
   { positional: 0 },
 )
 
-export interface UniqueConsecutive {
-  <const O extends UniqueOptions>(x: Tensor, options: O): UniqueResult<O>
-  (x: Tensor): Tensor
-}
-
 /** The elements (with `dim` the slices) without those that equal the one before. */
-export const uniqueConsecutive: UniqueConsecutive & FunctionInfo = fn<UniqueConsecutive>(
+export const uniqueConsecutive: Unique<UniqueOptions> & FunctionInfo = fn<Unique<UniqueOptions>>(
   'unique_consecutive',
   ['input'],
   ['returnInverse', 'returnCounts', 'dim'],

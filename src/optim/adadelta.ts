@@ -43,12 +43,12 @@ const adadeltaUpdate = updateVariants((flags: { maximize: boolean; penalty: bool
     reads: ['grad'],
     writes: ['param', 'squareAvg', 'accDelta'],
     scalars: ['weightDecay', 'rho', 'rest', 'eps', 'step'],
-    compute: ({ param, grad, squareAvg, accDelta }, { weightDecay, rho, rest, eps, step }) => {
-      const g = descent(grad, param, flags, weightDecay)
+    compute: ({ param, grad, squareAvg, accDelta }, { weightDecay, rho, rest, eps, step }, axpy) => {
+      const g = descent(grad, param, flags, weightDecay, axpy)
       const v = addcmul(k.mul(squareAvg, rho), g, g, rest)
       const delta = k.mul(k.div(k.sqrt(k.add(accDelta, eps)), k.sqrt(k.add(v, eps))), g)
       return {
-        param: k.add(param, k.mul(step, delta)),
+        param: axpy(param, step, delta),
         squareAvg: v,
         accDelta: addcmul(k.mul(accDelta, rho), delta, delta, rest),
       }

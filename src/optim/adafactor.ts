@@ -83,7 +83,7 @@ const move = updateKernel({
   reads: ['update'],
   writes: ['param'],
   scalars: ['kept', 'step'],
-  compute: ({ param, update }, { kept, step }) => ({ param: k.add(k.mul(param, kept), k.mul(step, update)) }),
+  compute: ({ param, update }, { kept, step }, axpy) => ({ param: axpy(k.mul(param, kept), step, update) }),
 })
 
 function rootMeanSquare(x: Tensor): number {
@@ -108,10 +108,12 @@ export class Adafactor extends Optimizer<AdafactorOptions, AdafactorState> {
     const { lr, beta2Decay, eps, d, weightDecay } = options
     checkLr(lr, 'Learning rate should be >= 0 but is')
     if (!(beta2Decay <= 0)) throw new ValueError(`beta2_decay should be <= 0 but is: ${pyRepr(beta2Decay)}`)
-    if (eps[0] !== null && !(eps[0] >= 0)) throw new ValueError(`epsilon1 should be >= 0 but is: ${pyRepr(eps[0])}`)
+    if (eps[0] !== null && !(eps[0] >= 0))
+      throw new ValueError(`epsilon1 should be >= 0 but is: ${pyRepr(eps[0])}`)
     if (!(eps[1] >= 0)) throw new ValueError(`epsilon2 should be >= 0 but is: ${pyRepr(eps[1])}`)
     if (!(d >= 1)) throw new ValueError(`Clipping threshold d should be >= 1 but is: ${pyRepr(d)}`)
-    if (!(weightDecay >= 0)) throw new ValueError(`weight_decay should be >= 0 but is: ${pyRepr(weightDecay)}`)
+    if (!(weightDecay >= 0))
+      throw new ValueError(`weight_decay should be >= 0 but is: ${pyRepr(weightDecay)}`)
     super(params, options, { floats: ['d', 'weightDecay'], scalars: ['step'], upgrades: { foreach: null } })
   }
 

@@ -47,8 +47,8 @@ const adagradUpdate = updateVariants((flags: { maximize: boolean; penalty: boole
     reads: ['grad'],
     writes: ['param', 'sum'],
     scalars: ['weightDecay', 'eps', 'step'],
-    compute: ({ param, grad, sum }, { weightDecay, eps, step }) => {
-      const g = descent(grad, param, flags, weightDecay)
+    compute: ({ param, grad, sum }, { weightDecay, eps, step }, axpy) => {
+      const g = descent(grad, param, flags, weightDecay, axpy)
       const total = k.add(sum, k.mul(g, g))
       return { param: addcdiv(param, g, k.add(k.sqrt(total), eps), step), sum: total }
     },
@@ -71,7 +71,11 @@ export class Adagrad extends Optimizer<AdagradOptions, AdagradState> {
     checkLr(lr)
     checkValue(lrDecay >= 0, 'Invalid lr_decay value', lrDecay)
     checkValue(weightDecay >= 0, 'Invalid weight_decay value', weightDecay)
-    checkValue(initialAccumulatorValue >= 0, 'Invalid initial_accumulator_value value', initialAccumulatorValue)
+    checkValue(
+      initialAccumulatorValue >= 0,
+      'Invalid initial_accumulator_value value',
+      initialAccumulatorValue,
+    )
     checkValue(eps >= 0, 'Invalid epsilon value', eps)
     super(params, options, {
       scalars: ['step'],

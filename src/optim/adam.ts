@@ -7,7 +7,16 @@ import { type CapturableOptions, checkBetas, checkFused, checkLr, checkValue } f
 import { Optimizer, type ParamGroup, type Params } from './optimizer.ts'
 import { readOptions } from './options.ts'
 import { nextStep, scalarState } from './state.ts'
-import { addcdiv, addcmul, descent, isNearEnd, lerp, updateKernel, updateVariants } from './update-kernel.ts'
+import {
+  type Axpy,
+  addcdiv,
+  addcmul,
+  descent,
+  isNearEnd,
+  lerp,
+  updateKernel,
+  updateVariants,
+} from './update-kernel.ts'
 
 export interface AdamOptions extends CapturableOptions {
   /** The learning rate; default 1e-3. */
@@ -66,8 +75,9 @@ function moments(
   flags: AdamFlags,
   { param, grad, expAvg, expAvgSq }: Values<'param' | 'grad' | 'expAvg' | 'expAvgSq'>,
   { decay, weight1, beta2, weight2 }: Values<AdamScalar>,
+  axpy: Axpy,
 ): Values<'p' | 'm' | 'v'> {
-  const g = descent(grad, param, flags, decay)
+  const g = descent(grad, param, flags, decay, axpy)
   return {
     p: flags.decoupled ? k.mul(param, decay) : param,
     m: lerp(expAvg, g, weight1, flags.nearEnd),
@@ -85,8 +95,8 @@ const adamUpdate = updateVariants((flags: AdamFlags) =>
     reads: ['grad'],
     writes: ['param', 'expAvg', 'expAvgSq'],
     scalars,
-    compute: (tensors, numbers) => {
-      const { p, m, v } = moments(flags, tensors, numbers)
+    compute: (tensors, numbers, axpy) => {
+      const { p, m, v } = moments(flags, tensors, numbers, axpy)
       return { param: moved({ p, m }, v, numbers), expAvg: m, expAvgSq: v }
     },
   }),
@@ -98,8 +108,8 @@ const amsgradUpdate = updateVariants((flags: AdamFlags) =>
     reads: ['grad'],
     writes: ['param', 'expAvg', 'expAvgSq', 'maxExpAvgSq'],
     scalars,
-    compute: (tensors, numbers) => {
-      const { p, m, v } = moments(flags, tensors, numbers)
+    compute: (tensors, numbers, axpy) => {
+      const { p, m, v } = moments(flags, tensors, numbers, axpy)
       const largest = k.max(tensors.maxExpAvgSq, v)
       return { param: moved({ p, m }, largest, numbers), expAvg: m, expAvgSq: v, maxExpAvgSq: largest }
     },

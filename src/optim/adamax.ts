@@ -43,8 +43,8 @@ const adamaxUpdate = updateVariants((flags: { maximize: boolean; penalty: boolea
     reads: ['grad'],
     writes: ['param', 'expAvg', 'expInf'],
     scalars: ['weightDecay', 'weight1', 'beta2', 'eps', 'step'],
-    compute: ({ param, grad, expAvg, expInf }, { weightDecay, weight1, beta2, eps, step }) => {
-      const g = descent(grad, param, flags, weightDecay)
+    compute: ({ param, grad, expAvg, expInf }, { weightDecay, weight1, beta2, eps, step }, axpy) => {
+      const g = descent(grad, param, flags, weightDecay, axpy)
       const m = lerp(expAvg, g, weight1, flags.nearEnd)
       const u = k.max(k.mul(expInf, beta2), k.add(k.abs(g), eps))
       return { param: addcdiv(param, m, u, step), expAvg: m, expInf: u }

@@ -47,9 +47,9 @@ const asgdUpdate = updateVariants((flags: { maximize: boolean; penalty: boolean;
     reads: ['grad'],
     writes: ['param', 'ax'],
     scalars: ['weightDecay', 'kept', 'step', 'mu'],
-    compute: ({ param, grad, ax }, { weightDecay, kept, step, mu }) => {
-      const g = descent(grad, param, flags, weightDecay)
-      const p = k.add(k.mul(param, kept), k.mul(step, g))
+    compute: ({ param, grad, ax }, { weightDecay, kept, step, mu }, axpy) => {
+      const g = descent(grad, param, flags, weightDecay, axpy)
+      const p = axpy(k.mul(param, kept), step, g)
       return { param: p, ax: flags.averages ? k.add(ax, k.mul(k.sub(p, ax), mu)) : p }
     },
   }),

@@ -3,6 +3,7 @@
 import { RuntimeError, TypeError_, ValueError } from '../core/errors.ts'
 import { pyRepr } from '../core/python.ts'
 import { describe } from '../ops/op.ts'
+import { Tensor } from '../tensor/tensor.ts'
 
 /** Options of most optimizers. */
 export interface SharedOptions {
@@ -25,9 +26,15 @@ export function checkValue(valid: boolean, what: string, value: unknown): void {
   if (!valid) throw new ValueError(`${what}: ${pyRepr(value)}`)
 }
 
-/** Throws unless the learning rate is a number of 0 or more. */
+/** Throws unless the learning rate is a number (or a tensor of one) of 0 or more. */
 export function checkLr(lr: unknown, what = 'Invalid learning rate'): void {
-  if (typeof lr !== 'number') throw new TypeError_(`the learning rate must be a number, but got ${describe(lr)}`)
+  if (lr instanceof Tensor) {
+    if (lr.numel() !== 1) throw new ValueError('Tensor lr must be 1-element')
+    checkLr(Number(lr.item()), what)
+    return
+  }
+  if (typeof lr !== 'number')
+    throw new TypeError_(`the learning rate must be a number, but got ${describe(lr)}`)
   checkValue(lr >= 0, what, lr)
 }
 

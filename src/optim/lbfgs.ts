@@ -4,11 +4,13 @@ import { enableGrad } from '../autograd/mode.ts'
 import { float32, float64 } from '../core/dtype.ts'
 import { RuntimeError, TypeError_, ValueError } from '../core/errors.ts'
 import { fullTensor, zeros } from '../ops/creation.ts'
+import { cat } from '../ops/joining.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { checkLr } from './execution.ts'
 import { type Evaluation, strongWolfe } from './line-search.ts'
 import { type Closure, Optimizer, type Params } from './optimizer.ts'
 import { readOptions } from './options.ts'
+import { updateKernel } from './update-kernel.ts'
 
 export interface LBFGSOptions {
   /** The learning rate; default 1. */
@@ -51,6 +53,14 @@ const defaults: Required<LBFGSOptions> = {
   historySize: 100,
   lineSearchFn: null,
 }
+
+const addScaled = updateKernel({
+  name: 'lbfgs',
+  reads: ['x'],
+  writes: ['y'],
+  scalars: ['a'],
+  compute: ({ y, x }, { a }, axpy) => ({ y: axpy(y, a, x) }),
+})
 
 const numberOf = (value: unknown): number => (value instanceof Tensor ? Number(value.item()) : Number(value))
 const largest = (x: Tensor): number => Number(x.abs().max().item())
@@ -96,7 +106,7 @@ export class LBFGS extends Optimizer<LBFGSOptions, LBFGSState> {
     let offset = 0
     for (const p of this.params) {
       const n = p.numel()
-      p.add_(direction.narrow(0, offset, n).reshape(p.sizes), { alpha: distance })
+      addScaled({ y: p, x: direction.narrow(0, offset, n).reshape(p.sizes) }, { a: distance })
       offset += n
     }
   }
@@ -105,7 +115,8 @@ export class LBFGS extends Optimizer<LBFGSOptions, LBFGSState> {
     if (typeof closure !== 'function')
       throw new TypeError_("LBFGS.step() missing 1 required positional argument: 'closure'")
     const group = this.paramGroups[0]
-    const { lr, maxIter, toleranceGrad, toleranceChange, historySize, lineSearchFn } = group
+    const { maxIter, toleranceGrad, toleranceChange, historySize, lineSearchFn } = group
+    const lr = numberOf(group.lr)
     const maxEval = group.maxEval ?? Math.floor((maxIter * 5) / 4)
     if (lineSearchFn !== null && lineSearchFn !== 'strong_wolfe')
       throw new RuntimeError("only 'strong_wolfe' is supported")
@@ -166,12 +177,12 @@ export class LBFGS extends Optimizer<LBFGSOptions, LBFGSState> {
         const q = gradient.neg()
         for (let i = changes.length - 1; i >= 0; i--) {
           factors[i] = round(dot(steps[i], q) * inverses[i])
-          q.add_(changes[i], { alpha: -factors[i] })
+          addScaled({ y: q, x: changes[i] }, { a: -factors[i] })
         }
         direction = q.mul(scale)
         for (let i = 0; i < changes.length; i++) {
           const factor = round(dot(changes[i], direction) * inverses[i])
-          direction.add_(steps[i], { alpha: round(factors[i] - factor) })
+          addScaled({ y: direction, x: steps[i] }, { a: round(factors[i] - factor) })
         }
       }
       lastGradient = gradient
@@ -227,7 +238,9 @@ export class LBFGS extends Optimizer<LBFGSOptions, LBFGSState> {
     }
 
     if (factors.length > 0)
-      state.al = Array.from({ length: historySize }, (_, i) => (factors[i] === undefined ? null : scalar(factors[i])))
+      state.al = Array.from({ length: historySize }, (_, i) =>
+        factors[i] === undefined ? null : scalar(factors[i]),
+      )
     state.d = direction
     state.t = t
     state.old_dirs = changes

@@ -35,11 +35,14 @@ interface Point extends Evaluation {
  * A step along a line (Nocedal and Wright, "Numerical Optimization", algorithms 3.5 and 3.6).
  * @param at evaluates the function at a distance from the start
  */
-export function strongWolfe(at: (t: number) => Evaluation, options: LineSearchOptions): Point & { evaluations: number } {
+export function strongWolfe(
+  at: (t: number) => Evaluation,
+  options: LineSearchOptions,
+): Point & { evaluations: number } {
   const { origin, reach, toleranceChange, maxEvaluations, round, c1 = 1e-4, c2 = 0.9 } = options
   const point = (t: number): Point => ({ t, ...at(t) })
-  const tooHigh = (p: Point) => p.loss > origin.loss + c1 * p.t * origin.slope
-  const flat = (p: Point) => Math.abs(p.slope) <= -c2 * origin.slope
+  const tooHigh = (p: Point) => p.loss > round(origin.loss + round(c1 * p.t * origin.slope))
+  const flat = (p: Point) => Math.abs(p.slope) <= round(-c2 * origin.slope)
 
   let current = point(options.t)
   let evaluations = 1

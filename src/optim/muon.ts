@@ -63,7 +63,7 @@ const move = updateKernel({
   reads: ['update'],
   writes: ['param'],
   scalars: ['kept', 'step'],
-  compute: ({ param, update }, { kept, step }) => ({ param: k.add(k.mul(param, kept), k.mul(step, update)) }),
+  compute: ({ param, update }, { kept, step }, axpy) => ({ param: axpy(k.mul(param, kept), step, update) }),
 })
 
 /**
@@ -83,14 +83,17 @@ export class Muon extends Optimizer<MuonOptions, MuonState> {
     const { lr, momentum, weightDecay, adjustLrFn } = options
     checkLr(lr, 'Learning rate should be >= 0 but is')
     if (!(momentum >= 0)) throw new ValueError(`momentum should be >= 0 but is: ${pyRepr(momentum)}`)
-    if (!(weightDecay >= 0)) throw new ValueError(`weight decay should be >= 0 but is: ${pyRepr(weightDecay)}`)
+    if (!(weightDecay >= 0))
+      throw new ValueError(`weight decay should be >= 0 but is: ${pyRepr(weightDecay)}`)
     if (adjustLrFn !== null && adjustLrFn !== 'original' && adjustLrFn !== 'match_rms_adamw')
       throw new ValueError(`Adjust learning rate function ${String(adjustLrFn)} is not supported`)
     super(params, options)
     for (const { params: matrices } of this.paramGroups)
       for (const p of matrices)
         if (p.ndim !== 2)
-          throw new ValueError(`Muon only supports 2D parameters whereas we found a parameter with size: ${p.shape}`)
+          throw new ValueError(
+            `Muon only supports 2D parameters whereas we found a parameter with size: ${p.shape}`,
+          )
   }
 
   protected override updateGroup(group: ParamGroup<MuonOptions>): void {
@@ -107,14 +110,18 @@ export class Muon extends Optimizer<MuonOptions, MuonState> {
       const direction = emptyLike(grad)
       averageInto({ buffer, update: direction, grad }, { weight: 1 - momentum, momentum })
       const update = orthogonalize(direction, group)
-      move({ param, update }, { kept: 1 - lr * weightDecay, step: -lr * shapeFactor(param.sizes, group.adjustLrFn) })
+      move(
+        { param, update },
+        { kept: 1 - lr * weightDecay, step: -lr * shapeFactor(param.sizes, group.adjustLrFn) },
+      )
     }
   }
 }
 
 /** A matrix with the singular vectors of `x` and singular values near 1, by Newton-Schulz iterations. */
 function orthogonalize(x: Tensor, { nsCoefficients, nsSteps, eps }: ParamGroup<MuonOptions>): Tensor {
-  if (nsSteps >= 100) throw new ValueError('Number of steps must be less than 100 for computational efficiency')
+  if (nsSteps >= 100)
+    throw new ValueError('Number of steps must be less than 100 for computational efficiency')
   if (nsCoefficients.length !== 3) throw new ValueError('Coefficients must be a tuple of exactly 3 values')
   const [a, b, c] = nsCoefficients
   const isTall = x.sizes[0] > x.sizes[1]
@@ -130,5 +137,7 @@ function orthogonalize(x: Tensor, { nsCoefficients, nsSteps, eps }: ParamGroup<M
 }
 
 function shapeFactor([rows, columns]: readonly number[], rule: MuonOptions['adjustLrFn']): number {
-  return rule === 'match_rms_adamw' ? 0.2 * Math.sqrt(Math.max(rows, columns)) : Math.sqrt(Math.max(1, rows / columns))
+  return rule === 'match_rms_adamw'
+    ? 0.2 * Math.sqrt(Math.max(rows, columns))
+    : Math.sqrt(Math.max(1, rows / columns))
 }

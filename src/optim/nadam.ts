@@ -1,5 +1,6 @@
 // NAdam: Adam with Nesterov's momentum.
 
+import { float64 } from '../core/dtype.ts'
 import * as k from '../kernels/expr.ts'
 import { zerosLike } from '../ops/creation.ts'
 import type { Tensor } from '../tensor/tensor.ts'
@@ -54,8 +55,9 @@ const nadamUpdate = updateVariants(
       compute: (
         { param, grad, expAvg, expAvgSq },
         { decay, weight1, beta2, weight2, correction, eps, gradStep, averageStep },
+        axpy,
       ) => {
-        const g = descent(grad, param, flags, decay)
+        const g = descent(grad, param, flags, decay, axpy)
         const p = flags.decoupled ? k.mul(param, decay) : param
         const m = lerp(expAvg, g, weight1, flags.nearEnd)
         const v = addcmul(k.mul(expAvgSq, beta2), g, g, weight2)
@@ -119,7 +121,9 @@ export class NAdam extends Optimizer<NAdamOptions, NAdamState> {
       const t = nextStep(state.step)
       const mu = momentumAt(t)
       const muNext = momentumAt(t + 1)
-      writeScalar(state.mu_product, readScalar(state.mu_product) * mu)
+      // A product of the state's own dtype: the factor is rounded to it before, the result after.
+      const factor = state.mu_product.dtype === float64 ? mu : Math.fround(mu)
+      writeScalar(state.mu_product, readScalar(state.mu_product) * factor)
       const product = readScalar(state.mu_product)
       update(
         { param, grad, expAvg: state.exp_avg, expAvgSq: state.exp_avg_sq },

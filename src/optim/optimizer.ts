@@ -2,6 +2,7 @@
 
 import { enableGrad, gradMode } from '../autograd/mode.ts'
 import { nextHookId, RemovableHandle } from '../autograd/node.ts'
+import { legacyTensorName } from '../core/dtype.ts'
 import { KeyError, NotImplementedError, TypeError_, ValueError } from '../core/errors.ts'
 import { pyFloat, pyRepr, Tuple } from '../core/python.ts'
 import { fillRaw } from '../ops/creation.ts'
@@ -12,7 +13,7 @@ import { scalarState } from './state.ts'
 
 /** What every optimizer's options have. */
 export interface CommonOptions {
-  /** The learning rate. */
+  /** The learning rate. A tensor of one element, which PyTorch takes for compiled steps, is accepted for a number. */
   lr?: number
 }
 
@@ -93,14 +94,14 @@ export class Optimizer<O extends object = CommonOptions, S extends object = obje
    * @throws ValueError for an empty list, parameters in more than one group, or tensors that are no leaves;
    *   TypeError for anything that is no tensor.
    */
-  constructor(params: Params<O>, defaults: Required<O>, format: OptimizerFormat = {}) {
+  constructor(params: Params<NoInfer<O>>, defaults: Required<O>, format: OptimizerFormat = {}) {
     this.defaults = Object.fromEntries(
       Object.entries(defaults).map(([key, value]) => [key, asOption(value)]),
     ) as Required<O>
     this.format = format
     if (params instanceof Tensor)
       throw new TypeError_(
-        'params argument given to the optimizer should be an iterable of Tensors or dicts, but got a Tensor',
+        `params argument given to the optimizer should be an iterable of Tensors or dicts, but got ${legacyTensorName(params.dtype)}`,
       )
     if (typeof params !== 'object' || params === null || !(Symbol.iterator in params))
       throw new TypeError_(
@@ -202,7 +203,8 @@ export class Optimizer<O extends object = CommonOptions, S extends object = obje
         throw new NotImplementedError(
           `${this.constructor.name}: a step that can itself be differentiated (differentiable=True) does not exist here`,
         )
-      this.updateGroup(group)
+      const { lr } = group as { lr?: unknown }
+      this.updateGroup(lr instanceof Tensor ? { ...group, lr: Number(lr.item()) } : group)
     }
     return loss
   }
@@ -241,7 +243,8 @@ export class Optimizer<O extends object = CommonOptions, S extends object = obje
     let next = 0
     const groups = this.paramGroups.map((group) => {
       const packed = new Map<string, unknown>()
-      for (const [key, value] of Object.entries(group)) if (key !== 'params') packed.set(snakeCase(key), value)
+      for (const [key, value] of Object.entries(group))
+        if (key !== 'params') packed.set(snakeCase(key), value)
       group.params.forEach((p, i) => {
         if (!numbers.has(p)) numbers.set(p, next + i)
       })
@@ -305,7 +308,8 @@ export class Optimizer<O extends object = CommonOptions, S extends object = obje
   private unpackGroup(group: ParamGroup<O>, saved: unknown): ParamGroup<O> {
     const result: Record<string, unknown> = {}
     for (const [key, value] of entriesOf(saved, 'a saved parameter group'))
-      result[camelCase(String(key))] = key === 'params' ? group.params : asOption(value)
+      result[camelCase(String(key))] =
+        key === 'params' ? group.params : value instanceof Tensor ? value.clone() : asOption(value)
     if (group.paramNames !== undefined) result.paramNames ??= group.paramNames
     for (const defaults of [this.format.upgrades ?? {}, this.defaults])
       for (const [key, value] of Object.entries(defaults)) if (!(key in result)) result[key] = value
@@ -321,7 +325,8 @@ export class Optimizer<O extends object = CommonOptions, S extends object = obje
     const result: Record<string, unknown> = {}
     for (const [key, value] of entriesOf(saved, 'the state of a parameter')) {
       const name = String(key)
-      if (this.format.scalars?.includes(name) && !(value instanceof Tensor)) result[name] = scalarState(Number(value))
+      if (this.format.scalars?.includes(name) && !(value instanceof Tensor))
+        result[name] = scalarState(Number(value))
       else result[name] = castState(p, name, value)
     }
     return result as S
@@ -334,16 +339,19 @@ export class Optimizer<O extends object = CommonOptions, S extends object = obje
       text += `\nParameter Group ${i}\n`
       const names = new Map(Object.keys(group).map((key) => [snakeCase(key), key]))
       for (const name of [...names.keys()].sort())
-        if (name !== 'params') text += `    ${name}: ${this.optionText(names.get(name)!, group[names.get(name)!])}\n`
+        if (name !== 'params')
+          text += `    ${name}: ${this.optionText(names.get(name)!, group[names.get(name)!])}\n`
     })
     return `${text})`
   }
 
   private optionText(key: string, value: unknown): string {
     if (typeof value === 'string') return value
+    if (value instanceof Tensor && value.ndim === 0) return pyFloat(Number(value.item()))
     if (this.format.floats?.includes(key)) {
       if (typeof value === 'number') return pyFloat(value)
-      if (Array.isArray(value)) return `(${value.map((x) => (typeof x === 'number' ? pyFloat(x) : pyRepr(x))).join(', ')})`
+      if (Array.isArray(value))
+        return `(${value.map((x) => (typeof x === 'number' ? pyFloat(x) : pyRepr(x))).join(', ')})`
     }
     return pyRepr(value)
   }

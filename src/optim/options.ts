@@ -31,7 +31,9 @@ export function readOptions<O extends object>(
     rest = rest.slice(1)
   } else if (rest.length > 1 && rest[0] === undefined) rest = rest.slice(1)
   if (rest.length > 1 || (rest.length === 1 && rest[0] !== undefined && !isOptions(rest[0])))
-    throw new TypeError_(`${name}() takes its options as one object, but got ${describe(rest[rest.length - 1])}`)
+    throw new TypeError_(
+      `${name}() takes its options as one object, but got ${describe(rest[rest.length - 1])}`,
+    )
   const options = rest[0] as Record<string, unknown> | undefined
   if (options !== undefined) {
     checkOptions(name, options, Object.keys(defaults))

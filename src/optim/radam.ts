@@ -50,8 +50,9 @@ const radamUpdate = updateVariants(
       compute: (
         { param, grad, expAvg, expAvgSq },
         { decay, weight1, beta2, weight2, correction1, root, eps, lr, rectification },
+        axpy,
       ) => {
-        const g = descent(grad, param, flags, decay)
+        const g = descent(grad, param, flags, decay, axpy)
         const p = flags.decoupled ? k.mul(param, decay) : param
         const m = lerp(expAvg, g, weight1, flags.nearEnd)
         const v = addcmul(k.mul(expAvgSq, beta2), g, g, weight2)

@@ -63,15 +63,15 @@ const rmspropUpdate = updateVariants((flags: RMSpropFlags) => {
     reads: ['grad'],
     writes,
     scalars: ['weightDecay', 'alpha', 'rest', 'eps', 'momentum', 'step', 'one', 'minusOne'],
-    compute: ({ param, grad, squareAvg, gradAvg, buffer }, s) => {
-      const g = descent(grad, param, flags, s.weightDecay)
+    compute: ({ param, grad, squareAvg, gradAvg, buffer }, s, axpy) => {
+      const g = descent(grad, param, flags, s.weightDecay, axpy)
       const v = addcmul(k.mul(squareAvg, s.alpha), g, g, s.rest)
       const mean = flags.centered ? lerp(gradAvg, g, s.rest, flags.nearEnd) : undefined
       const variance = mean === undefined ? v : addcmul(v, mean, mean, s.minusOne)
       const root = k.add(k.sqrt(variance), s.eps)
       if (!flags.momentum) return { param: addcdiv(param, g, root, s.step), squareAvg: v, gradAvg: mean }
       const b = addcdiv(k.mul(buffer, s.momentum), g, root, s.one)
-      return { param: k.add(param, k.mul(s.step, b)), squareAvg: v, gradAvg: mean, buffer: b }
+      return { param: axpy(param, s.step, b), squareAvg: v, gradAvg: mean, buffer: b }
     },
   })
 })

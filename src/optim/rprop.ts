@@ -49,7 +49,11 @@ const rpropUpdate = updateVariants((flags: { maximize: boolean }) =>
       const factor = k.select(k.gt(agreement, 0), grow, k.select(turned, shrink, 1))
       const size = k.min(k.max(k.mul(stepSize, factor), smallest), largest)
       const followed = k.select(turned, 0, g)
-      const sign = k.select(k.gt(followed, 0), k.constant(1, g.type), k.select(k.lt(followed, 0), k.constant(-1, g.type), 0))
+      const sign = k.select(
+        k.gt(followed, 0),
+        k.constant(1, g.type),
+        k.select(k.lt(followed, 0), k.constant(-1, g.type), 0),
+      )
       return { param: k.sub(param, k.mul(sign, size)), prev: followed, stepSize: size }
     },
   }),
@@ -91,7 +95,10 @@ export class Rprop extends Optimizer<RpropOptions, RpropState> {
         step_size: fullLike(grad, group.lr),
       }))
       nextStep(state.step)
-      update({ param, grad, prev: state.prev, stepSize: state.step_size }, { shrink, grow, smallest, largest })
+      update(
+        { param, grad, prev: state.prev, stepSize: state.step_size },
+        { shrink, grow, smallest, largest },
+      )
     }
   }
 }

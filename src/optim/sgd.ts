@@ -46,8 +46,8 @@ const plainUpdate = updateVariants((flags: { maximize: boolean; penalty: boolean
     reads: ['grad'],
     writes: ['param'],
     scalars: ['step', 'weightDecay'],
-    compute: ({ param, grad }, { step, weightDecay }) => ({
-      param: k.add(param, k.mul(step, descent(grad, param, flags, weightDecay))),
+    compute: ({ param, grad }, { step, weightDecay }, axpy) => ({
+      param: axpy(param, step, descent(grad, param, flags, weightDecay, axpy)),
     }),
   }),
 )
@@ -59,11 +59,11 @@ const momentumUpdate = updateVariants(
       reads: ['grad'],
       writes: ['param', 'buffer'],
       scalars: ['step', 'weightDecay', 'momentum', 'kept'],
-      compute: ({ param, grad, buffer }, { step, weightDecay, momentum, kept }) => {
-        const g = descent(grad, param, flags, weightDecay)
-        const b = flags.isFirst ? g : k.add(k.mul(buffer, momentum), k.mul(kept, g))
-        const direction = flags.nesterov ? k.add(g, k.mul(momentum, b)) : b
-        return { buffer: b, param: k.add(param, k.mul(step, direction)) }
+      compute: ({ param, grad, buffer }, { step, weightDecay, momentum, kept }, axpy) => {
+        const g = descent(grad, param, flags, weightDecay, axpy)
+        const b = flags.isFirst ? g : axpy(k.mul(buffer, momentum), kept, g)
+        const direction = flags.nesterov ? axpy(g, momentum, b) : b
+        return { buffer: b, param: axpy(param, step, direction) }
       },
     }),
 )
@@ -119,4 +119,3 @@ export class SGD extends Optimizer<SGDOptions, SGDState> {
     }
   }
 }
-

@@ -1,7 +1,7 @@
 // SparseAdam: Adam for sparse gradients. There are none in this library yet, so it can be made, saved and printed only.
 
 import { RuntimeError } from '../core/errors.ts'
-import { checkBetas, checkValue } from './execution.ts'
+import { checkBetas, checkLr, checkValue } from './execution.ts'
 import { Optimizer, type ParamGroup, type Params } from './optimizer.ts'
 import { readOptions } from './options.ts'
 
@@ -27,7 +27,8 @@ export class SparseAdam extends Optimizer<SparseAdamOptions> {
   constructor(params: Params<SparseAdamOptions>, lr: number, options?: Omit<SparseAdamOptions, 'lr'>)
   constructor(params: Params<SparseAdamOptions>, ...args: unknown[]) {
     const options = readOptions('SparseAdam', defaults, 'lr', args)
-    checkValue(options.lr > 0, 'Invalid learning rate', options.lr)
+    checkLr(options.lr)
+    checkValue(Number(options.lr) !== 0, 'Invalid learning rate', options.lr)
     checkValue(options.eps > 0, 'Invalid epsilon value', options.eps)
     checkBetas(options.betas)
     super(params, options, { floats: ['betas'] })

@@ -3,8 +3,8 @@
 import { backendFor } from '../backends/backend.ts'
 import { RuntimeError } from '../core/errors.ts'
 import { broadcastSizes, formatSizes, isContiguous, numelOf, sameSizes } from '../core/shape.ts'
-import * as k from '../kernels/expr.ts'
 import type { Expr } from '../kernels/expr.ts'
+import * as k from '../kernels/expr.ts'
 import { type Kernel, KernelBuilder } from '../kernels/kernel.ts'
 import { broadcastOperand, commonDevice, launch, operand } from '../ops/launch.ts'
 import type { Tensor } from '../tensor/tensor.ts'
@@ -22,8 +22,24 @@ export interface UpdateSpec<R extends string, W extends string, S extends string
   readonly compute: (
     tensors: Readonly<Record<R | W, Expr>>,
     scalars: Readonly<Record<S, Expr>>,
+    axpy: Axpy,
   ) => Readonly<Partial<Record<W, Expr>>>
 }
+
+/** `y + a x`, PyTorch's `add` with `alpha`. */
+export type Axpy = (y: Expr, a: Expr, x: Expr) => Expr
+
+const plainAxpy: Axpy = (y, a, x) => k.add(y, k.mul(a, x))
+
+// PyTorch rounds once here, with a fused multiply-add. WebAssembly's lanes have none; the few elements of a tiny
+// tensor are computed one by one anyway, and float64 holds the product of two float32 numbers exactly.
+const fusedAxpy: Axpy = (y, a, x) =>
+  y.type === 'f32'
+    ? k.cast(k.add(k.cast(y, 'f64'), k.mul(k.cast(a, 'f64'), k.cast(x, 'f64'))), 'f32')
+    : plainAxpy(y, a, x)
+
+/** Below this number of elements kernels do not run in lanes. */
+const tiny = 4
 
 /** Runs an update on tensors, in place. The numbers are rounded to the type in which is computed. */
 export type Update<R extends string, W extends string, S extends string> = (
@@ -56,9 +72,11 @@ export function updateKernel<R extends string, W extends string, S extends strin
         flat = false
       } else if (!isContiguous(x.sizes, x.strides)) flat = false
     }
+    const n = numelOf(sizes)
+    key = key * 2 + (n < tiny ? 1 : 0)
     let kernel = kernels.get(key)
     if (kernel === undefined) {
-      kernel = build(spec, names, operands)
+      kernel = build(spec, names, operands, n < tiny ? fusedAxpy : plainAxpy)
       kernels.set(key, kernel)
     }
     const numbers: number[] = []
@@ -72,7 +90,7 @@ export function updateKernel<R extends string, W extends string, S extends strin
           storages.push(x.storage.allocation)
           offsets.push(x.offset)
         }
-        backendFor(device.type).launchFlat(kernel, numelOf(sizes), storages, offsets, numbers)
+        backendFor(device.type).launchFlat(kernel, n, storages, offsets, numbers)
       } else {
         const accesses = operands.map((x, i) => (i < writes ? operand(x) : broadcastOperand(x, sizes)))
         launch(device, kernel, sizes, [], accesses, numbers)
@@ -86,6 +104,7 @@ function build<R extends string, W extends string, S extends string>(
   spec: UpdateSpec<R, W, S>,
   names: readonly (R | W)[],
   operands: readonly Tensor[],
+  axpy: Axpy,
 ): Kernel {
   const builder = new KernelBuilder(spec.name)
   const type = k.valueTypeOf(operands[0].dtype)
@@ -97,7 +116,7 @@ function build<R extends string, W extends string, S extends string>(
   })
   const scalars = {} as Record<S, Expr>
   for (const name of spec.scalars) scalars[name] = builder.scalar(type)
-  const results = spec.compute(values, scalars)
+  const results = spec.compute(values, scalars, axpy)
   // Named before the first is written: an expression may still read what another one replaces.
   const written = spec.writes.map((name) => {
     const value = results[name]
@@ -110,7 +129,9 @@ function build<R extends string, W extends string, S extends string>(
 }
 
 /** One update for each combination of flags, made when it is first asked for. */
-export function updateVariants<F extends Readonly<Record<string, boolean>>, U>(make: (flags: F) => U): (flags: F) => U {
+export function updateVariants<F extends Readonly<Record<string, boolean>>, U>(
+  make: (flags: F) => U,
+): (flags: F) => U {
   const variants = new Map<number, U>()
   return (flags) => {
     let key = 1
@@ -127,9 +148,7 @@ export function updateVariants<F extends Readonly<Record<string, boolean>>, U>(m
 /** `start + weight (end - start)`, from the nearer end, as PyTorch computes it. */
 export function lerp(start: Expr, end: Expr, weight: Expr, nearEnd: boolean): Expr {
   const difference = k.sub(end, start)
-  return nearEnd
-    ? k.sub(end, k.mul(difference, k.sub(1, weight)))
-    : k.add(start, k.mul(weight, difference))
+  return nearEnd ? k.sub(end, k.mul(difference, k.sub(1, weight))) : k.add(start, k.mul(weight, difference))
 }
 
 /** Whether a weight of `lerp` lies nearer to the end. */
@@ -148,7 +167,13 @@ export function addcdiv(x: Expr, a: Expr, b: Expr, value: Expr): Expr {
 }
 
 /** The gradient that descends: negated under `maximize`, with the pull of an L2 penalty where there is one. */
-export function descent(grad: Expr, param: Expr, flags: { maximize: boolean; penalty: boolean }, decay: Expr): Expr {
+export function descent(
+  grad: Expr,
+  param: Expr,
+  flags: { maximize: boolean; penalty: boolean },
+  decay: Expr,
+  axpy: Axpy,
+): Expr {
   const down = flags.maximize ? k.neg(grad) : grad
-  return flags.penalty ? k.add(down, k.mul(decay, param)) : down
+  return flags.penalty ? axpy(down, decay, param) : down
 }

@@ -10,7 +10,7 @@ import { isNode, pathOfUrl, prepareNode, replaceFile, stemOf, withFile } from '.
 import { pickle } from './pickle-writer.ts'
 import { readCheckpoint } from './read-checkpoint.ts'
 import { tensorBridge } from './tensor-bridge.ts'
-import { writeTorchArchive } from './torch-archive.ts'
+import { type PreparedArchive, sizeOfTorchArchive, writeTorchArchive } from './torch-archive.ts'
 
 export type { MapLocation } from './map-location.ts'
 
@@ -104,8 +104,8 @@ export function save(obj: unknown, target: string | URL): void {
     throw new TypeError_(
       `save: expected a path or a file: URL, but got ${typeof target === 'string' || target instanceof URL ? `'${target}'` : nameOf(target)}; saveToBytes gives the bytes, saveAsync writes to browser files`,
     )
-  const write = prepare(obj, stemOf(path))
-  replaceFile(path, write)
+  const archive = prepare(obj, stemOf(path))
+  replaceFile(path, (write) => writeTorchArchive(archive, write))
 }
 
 /** Saves to a path or `file:` URL, or to a file of the browser (`FileSystemFileHandle`), which is replaced as a whole. */
@@ -133,23 +133,23 @@ export function saveToBytes(obj: unknown): Uint8Array<ArrayBuffer> {
   return collect(prepare(obj, 'archive'))
 }
 
-/** Pickles at once, so that what cannot be saved fails before any file is touched; gives what writes the archive. */
-function prepare(obj: unknown, root: string): (write: (bytes: Uint8Array) => void) => void {
+/** Pickles at once, so that what cannot be saved fails before any file is touched. */
+function prepare(obj: unknown, root: string): PreparedArchive {
   const pickled = pickle(obj, tensorBridge.describe)
-  const storages = pickled.storages.map((storage) => () => tensorBridge.bytes(storage))
-  return (write) => writeTorchArchive(root, pickled.pickle, storages, write)
+  return {
+    root,
+    pickle: pickled.pickle,
+    storages: pickled.storages.map((storage) => () => tensorBridge.bytes(storage)),
+  }
 }
 
-function collect(writeAll: (write: (bytes: Uint8Array) => void) => void): Uint8Array<ArrayBuffer> {
-  // Views of storages among the pieces stay valid, as nothing is allocated in the arena meanwhile.
-  const pieces: Uint8Array[] = []
-  writeAll((bytes) => pieces.push(bytes))
-  const result = new Uint8Array(pieces.reduce((length, piece) => length + piece.byteLength, 0))
+function collect(archive: PreparedArchive): Uint8Array<ArrayBuffer> {
+  const result = new Uint8Array(sizeOfTorchArchive(archive))
   let position = 0
-  for (const piece of pieces) {
-    result.set(piece, position)
-    position += piece.byteLength
-  }
+  writeTorchArchive(archive, (bytes) => {
+    result.set(bytes, position)
+    position += bytes.byteLength
+  })
   return result
 }
 

@@ -10,15 +10,26 @@ export class OrderedDict<K = unknown, V = unknown> extends Map<K, V> {
   /** Versions of the modules by prefix, as `state_dict()._metadata`; undefined where the file has none. */
   declare _metadata?: unknown
 
+  /** `OrderedDict({'lr': 0.1})`. */
+  override toString(): string {
+    return this.size === 0 ? 'OrderedDict()' : `OrderedDict(${pyRepr(new Map(this))})`
+  }
+
   repr(): string {
-    return `OrderedDict(${pyRepr(new Map(this))})`
+    return this.toString()
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return this.toString()
   }
 }
 
 /** Python's frozenset. */
 export class FrozenSet<T = unknown> extends Set<T> {
   repr(): string {
-    return this.size === 0 ? 'frozenset()' : `frozenset({${[...this].map(pyRepr).join(', ')}})`
+    return this.size === 0
+      ? 'frozenset()'
+      : `frozenset({${Array.from(this, (item) => pyRepr(item)).join(', ')}})`
   }
 }
 

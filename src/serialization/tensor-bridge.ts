@@ -1,7 +1,8 @@
 // The one place where serialization meets tensors, storages and parameters.
 
-import { NotImplementedError } from '../core/errors.ts'
+import { NotImplementedError, ValueError } from '../core/errors.ts'
 import { Parameter } from '../nn/parameter.ts'
+import { isLazy } from '../nn/uninitialized.ts'
 import { Storage } from '../tensor/storage.ts'
 import { Tensor, tensorFromStorage } from '../tensor/tensor.ts'
 import type { TensorBridge } from './storage-table.ts'
@@ -22,6 +23,10 @@ export const tensorBridge: TensorBridge = {
 
   describe(value) {
     if (!(value instanceof Tensor)) return null
+    if (isLazy(value))
+      throw new ValueError(
+        'cannot save an uninitialized parameter or buffer: call the module once before, which gives it its shape',
+      )
     if (value.device.type !== 'cpu')
       throw new NotImplementedError(
         value.device.type === 'meta'

@@ -99,15 +99,32 @@ function checkRecords(source: ByteSource, zip: ZipReader, root: string): void {
     )
 }
 
-/** Writes a checkpoint in the zip format, piece by piece; pieces may be views that hold until the next allocation. */
-export function writeTorchArchive(
-  root: string,
-  pickle: Uint8Array,
-  storages: readonly Uint8ArraySource[],
-  write: (bytes: Uint8Array) => void,
-): void {
+/** A checkpoint that is ready to be written. */
+export interface PreparedArchive {
+  /** The folder in which all entries lie. */
+  readonly root: string
+  readonly pickle: Uint8Array
+  /** Each gives the bytes of a storage when they are needed; they may be gone after the next one's. */
+  readonly storages: readonly (() => Uint8Array)[]
+}
+
+/** Writes a checkpoint in the zip format, piece by piece; a piece must be used up before `write` returns. */
+export function writeTorchArchive(archive: PreparedArchive, write: (bytes: Uint8Array) => void): void {
+  writeEntries(archive, new ZipWriter(archive.root, write))
+}
+
+/** How many bytes `writeTorchArchive` will write. */
+export function sizeOfTorchArchive(archive: PreparedArchive): number {
+  let size = 0
+  const count = (bytes: Uint8Array) => {
+    size += bytes.byteLength
+  }
+  writeEntries(archive, new ZipWriter(archive.root, count, () => 0))
+  return size
+}
+
+function writeEntries({ pickle, storages }: PreparedArchive, zip: ZipWriter): void {
   const encode = (text: string) => new TextEncoder().encode(text)
-  const zip = new ZipWriter(root, write)
   zip.add('data.pkl', pickle)
   zip.add('.format_version', encode('1'))
   zip.add('.storage_alignment', encode('64'))
@@ -117,6 +134,3 @@ export function writeTorchArchive(
   zip.add('.data/serialization_id', encode(zip.serializationId()))
   zip.finish()
 }
-
-/** Gives the bytes of a storage when they are needed. */
-export type Uint8ArraySource = () => Uint8Array

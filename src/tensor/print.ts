@@ -27,7 +27,8 @@ export function formatTensor(x: Tensor): string {
     dtype === getDefaultDtype() || (readable && !empty && (dtype === int64 || dtype === bool))
   if (!needsNoDType) suffixes.push(`dtype=${dtype}`)
   const node = x.gradFn
-  if (node !== null) suffixes.push(`grad_fn=<${node.name()}>`)
+  // Some nodes have a C++ namespace in their name, which Python's class does not show.
+  if (node !== null) suffixes.push(`grad_fn=<${node.name().replace(/^.*::/, '')}>`)
   else if (x.requiresGrad) suffixes.push('requires_grad=True')
 
   const contents = readable ? formatElements(x, indent) : '...'

@@ -76,7 +76,19 @@ export function callMethod(
   kwargs?: Kwargs,
 ): unknown {
   const method = findMethod(receiver, name)
+  if (name === 'to') return method(...arrangeTo(args, kwargs))
   return method(...arrange(methodSignature(method, name), args, kwargs))
+}
+
+/** PyTorch's three forms of `to`: (dtype, ...), (device, dtype, ...), (other, ...), then non_blocking and copy. */
+function arrangeTo(args: readonly unknown[], kwargs?: Kwargs): unknown[] {
+  const flags = args.filter((arg) => typeof arg === 'boolean')
+  const [target, dtype] = args.filter((arg) => typeof arg !== 'boolean')
+  const options: Record<string, unknown> = dtype === undefined ? {} : { dtype }
+  for (const [i, flag] of flags.entries()) options[['nonBlocking', 'copy'][i]] = flag
+  for (const [key, value] of kwargs ?? []) options[camelCase(key)] = value
+  const positional = target === undefined ? [] : [target]
+  return Object.keys(options).length > 0 ? [...positional, options] : positional
 }
 
 /** The parameters of a tensor's method: by its own metadata, else by those of the function of that name. */

@@ -32,6 +32,7 @@ BY_HAND = {
     "input size stride | storage_offset": "as_strided",
     "input | dim correction unbiased keepdim": "var std var_mean std_mean",
     "input | dim keepdim dtype": "sum mean prod nansum nanmean all any amax amin",
+    "dim": "Tensor.size Tensor.stride",
     "x | N increasing": "vander",
     "window_length | periodic dtype": "bartlett_window blackman_window hamming_window hann_window kaiser_window",
     "row col | offset dtype": "tril_indices triu_indices",
@@ -116,7 +117,7 @@ def main(folder):
     for parameters, names in BY_HAND.items():
         required, _, optional = parameters.partition("|")
         for name in names.split():
-            table["torch." + name] = [required.split(), optional.split()]
+            table[name if name.startswith("Tensor.") else "torch." + name] = [required.split(), optional.split()]
     rows = (f" {json.dumps(name)}: {json.dumps(table[name])}" for name in sorted(table))
     print("{\n" + ",\n".join(rows) + "\n}")
 

@@ -50,12 +50,12 @@ describe('arranging a call', () => {
 
 describe('reading recorded values', () => {
   test('half-precision elements', () => {
-    expect([...elementsOf(Uint8Array.of(0, 0x3c, 0, 0xfc, 1, 0), 'float16')]).toEqual([
-      1,
-      -Infinity,
-      2 ** -24,
-    ])
-    expect([...elementsOf(Uint8Array.of(0x80, 0x3f, 0x20, 0xc1), 'bfloat16')]).toEqual([1, -10])
+    expect(Array.from<number | bigint>(elementsOf(Uint8Array.of(0, 0x3c, 0, 0xfc, 1, 0), 'float16'))).toEqual(
+      [1, -Infinity, 2 ** -24],
+    )
+    expect(
+      Array.from<number | bigint>(elementsOf(Uint8Array.of(0x80, 0x3f, 0x20, 0xc1), 'bfloat16')),
+    ).toEqual([1, -10])
   })
 
   test('a tensor', () => {

@@ -1,5 +1,6 @@
 // torch.save and torch.load with real tensors: sharing, views, parameters, paths, atomic writing, and the errors.
 
+import './serialization-cpu.ts'
 import {
   chmodSync,
   mkdirSync,
@@ -15,16 +16,20 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { allDTypes, type DType, float32, int64 } from '../../src/core/dtype.ts'
+import { allDTypes, type DType, float32, int64, uint8 } from '../../src/core/dtype.ts'
 import { Tuple } from '../../src/core/python.ts'
 import { Parameter } from '../../src/nn/parameter.ts'
+import { StateDict } from '../../src/nn/state-dict.ts'
+import { MemorySource } from '../../src/serialization/byte-source.ts'
 import { load, loadAsync, save, saveAsync, saveToBytes } from '../../src/serialization/checkpoint.ts'
 import { FileError, UnpicklingError } from '../../src/serialization/errors.ts'
 import { OrderedDict } from '../../src/serialization/python-objects.ts'
+import { readCheckpoint } from '../../src/serialization/read-checkpoint.ts'
 import { tensorBridge } from '../../src/serialization/tensor-bridge.ts'
 import { Storage } from '../../src/tensor/storage.ts'
 import { type Tensor, tensorFromStorage } from '../../src/tensor/tensor.ts'
 import { elementsOf } from './serialization-expected.ts'
+import { PlainStorage, plainBridge } from './serialization-plain-tensors.ts'
 
 /** A contiguous tensor of these bytes. */
 function tensorOf(bytes: Uint8Array, dtype: DType, sizes: number[], strides?: number[], offset = 0): Tensor {
@@ -64,7 +69,7 @@ describe('tensors in checkpoints', () => {
     const base = floats(0, 1, 2, 3, 4, 5)
     const view = tensorFromStorage(base.storage, [2, 2], [1, 3], 1, float32)
     const result = roundTrip2({ base, view })
-    expect(result.view.storage).toBe(result.base.storage)
+    expect(result.view.storage === result.base.storage).toBe(true)
     expect(valuesOf(result.view)).toEqual([1, 4, 2, 5])
     result.base.storage.bytes().set(new Uint8Array(Float32Array.of(99).buffer), 4)
     expect(valuesOf(result.view)[0]).toBe(99)
@@ -81,9 +86,9 @@ describe('tensors in checkpoints', () => {
   it('the same tensor twice is one tensor again, different ones stay different', () => {
     const t = floats(1, 2)
     const [a, b, c] = roundTrip([t, t, floats(1, 2)])
-    expect(a).toBe(b)
-    expect(c).not.toBe(a)
-    expect(c.storage).not.toBe(a.storage)
+    expect(a === b).toBe(true)
+    expect(c === a).toBe(false)
+    expect(c.storage === a.storage).toBe(false)
   })
 
   it('parameters come back as parameters, frozen ones frozen', () => {
@@ -123,6 +128,32 @@ describe('tensors in checkpoints', () => {
     expect(loaded._metadata).toEqual(state._metadata)
     const optimizer = checkpoint.get('optimizer_state_dict') as Map<string, Map<number, Map<string, Tensor>>>
     expect(valuesOf(optimizer.get('state')!.get(0)!.get('step')!)).toEqual([3])
+  })
+
+  it('a state dict comes back as an OrderedDict with its _metadata', () => {
+    const state = new StateDict([['weight', floats(1, 2)]])
+    state._metadata.set('', new Map([['version', 1]]))
+    const result = load<OrderedDict<string, Tensor>>(saveToBytes(state))
+    expect(result).toBeInstanceOf(OrderedDict)
+    expect([...result.keys()]).toEqual(['weight'])
+    expect((result._metadata as StateDict['_metadata']).get('')).toEqual(new Map([['version', 1]]))
+  })
+
+  it('memory is given back when loading fails', () => {
+    const bytes = saveToBytes([floats(1, 2), tensorOf(new Uint8Array(100).fill(171), uint8, [100])])
+    bytes[Buffer.from(bytes).indexOf(new Uint8Array(100).fill(171)) + 50] = 0
+    const storages: PlainStorage[] = []
+    const bridge = {
+      ...plainBridge,
+      allocate: (nbytes: number) => {
+        storages.push(new PlainStorage(new Uint8Array(nbytes)))
+        return storages[storages.length - 1]
+      },
+    }
+    expect(() => readCheckpoint(new MemorySource(bytes), bridge, undefined)).toThrow(
+      "'archive/data/1' is damaged",
+    )
+    expect(storages.map((s) => s.freed)).toEqual([true, true])
   })
 
   it('one storage under two dtypes is refused with the words of PyTorch', () => {

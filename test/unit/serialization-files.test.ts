@@ -1,5 +1,6 @@
 // Every checkpoint of ../shared/conformance/files, good, odd and hostile, where those files are at hand.
 
+import './serialization-cpu.ts'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { TorchError } from '../../src/core/errors.ts'

@@ -1,5 +1,6 @@
 // Checkpoints exchanged with PyTorch itself, where the environment variable PYTHON names a Python that has it.
 
+import './serialization-cpu.ts'
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -24,7 +25,8 @@ function python(script: string, ...args: string[]): string {
   return execFileSync(PYTHON!, ['-c', script, ...args], { encoding: 'utf8' }).trim()
 }
 
-describe.skipIf(PYTHON === undefined)('checkpoints exchanged with PyTorch', () => {
+// Importing torch alone takes seconds.
+describe.skipIf(PYTHON === undefined)('checkpoints exchanged with PyTorch', { timeout: 120_000 }, () => {
   afterAll(() => rmSync(folder, { recursive: true }))
 
   it('torch.load with weights_only reads what save writes', () => {

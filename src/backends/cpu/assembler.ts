@@ -102,7 +102,8 @@ export class FunctionBuilder {
     return this.params.length + this.locals.push(type) - 1
   }
 
-  private opcode(code: number): void {
+  private opcode(code: number | undefined): void {
+    if (code === undefined) throw new Error('assembler: there is no such instruction')
     if (code < 0x100) this.code.push(code)
     else {
       this.code.push(code >> 8)

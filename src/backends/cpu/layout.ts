@@ -93,7 +93,13 @@ export function plan(kernel: Kernel, launch: Launch): Plan {
     outer.push(1)
     for (const s of outerStrides) s.push(0)
   }
-  if (!kernel.usesLoopIndex && loop.length > 0) collapse(loop, loopStrides)
+  if (loop.length === 0) {
+    // A loop over no dimensions, as over a tensor without any, runs once.
+    if (kernel.stages.some((stage) => stage.kind === 'loop')) {
+      loop.push(1)
+      for (const s of loopStrides) s.push(0)
+    }
+  } else if (!kernel.usesLoopIndex) collapse(loop, loopStrides)
   const strides = outerStrides.map((s, o) => [...s, ...loopStrides[o]])
   return { layout: layoutOf(kernel, outer, loop, strides), outer, loop, strides }
 }

@@ -88,6 +88,8 @@ export function lanesOf(kernel: Kernel, plan: 'outer' | 'inner', steps: readonly
     if (stage.kind === 'loop') {
       for (const a of stage.accumulators) {
         if (plan === 'inner' && a.reduction === null) return 0
+        // There is no instruction for the larger of two 64-bit integers.
+        if (a.type === 'i64' && (a.reduction === 'max' || a.reduction === 'min')) return 0
         if (!agree(a.type) || (a.init !== null && !visit(a.init, plan === 'outer'))) return 0
       }
       for (const s of stage.stores) if (s.at.length > 0 || steps[s.operand] !== 1) return 0
@@ -143,7 +145,7 @@ function instructionFits(
     case 'binary':
       if (e.fn === 'rem' || (e.fn === 'div' && e.type !== 'f32' && e.type !== 'f64')) return false
       if (e.fn === 'shl' || e.fn === 'shr' || e.fn === 'shrUnsigned') return e.b.kind === 'const'
-      return e.type === 'f32' || e.type === 'f64' || e.type === 'i32' || e.fn !== 'min'
+      return e.type !== 'i64' || (e.fn !== 'min' && e.fn !== 'max')
     case 'unary':
       return true
     case 'compare':

@@ -2,6 +2,7 @@
 
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
+import type { Generator } from '../../../src/random/generator.ts'
 import { callFunction, callMethod, construct } from '../adapt.ts'
 import { type Case, Mismatch, type Part } from '../case.ts'
 import { bytesOf, compare, exact, isTensor, show, type Tolerance } from '../compare.ts'
@@ -31,8 +32,6 @@ export const part: Part = {
     }
   },
 }
-
-type Generator = ReturnType<typeof torch.defaultGenerator.clone>
 
 /** What the calls of one case share: generators and saved states, by name. */
 class Session {

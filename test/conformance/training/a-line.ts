@@ -9,7 +9,7 @@ class Line_2D_Model_PyTorch extends nn.Module {
   m = new nn.Parameter(torch.rand(1))
   b = new nn.Parameter(torch.tensor(0).to(torch.getDefaultDtype()))
 
-  forward(x: torch.Tensor): torch.Tensor {
+  override forward(x: torch.Tensor): torch.Tensor {
     return this.m.mul(x).add(this.b)
   }
 }

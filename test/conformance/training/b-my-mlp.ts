@@ -10,7 +10,7 @@ class My_MLP extends nn.Module {
   list_of_layers = new nn.ModuleList()
   list_of_activations: torch.nn.ModuleList
 
-  constructor(listOfNeurons: number[], listOfActivations: torch.nn.Module[]) {
+  constructor(listOfNeurons: number[], listOfActivations: torch.nn.Layer[]) {
     super()
     this.list_of_activations = new nn.ModuleList(listOfActivations)
     let previous: number | null = null
@@ -20,11 +20,10 @@ class My_MLP extends nn.Module {
     }
   }
 
-  forward(inputs: torch.Tensor): torch.Tensor {
-    const activations = [...this.list_of_activations] as torch.nn.Layer[]
+  override forward(inputs: torch.Tensor): torch.Tensor {
+    const activations = [...this.list_of_activations]
     let outputs = inputs
-    for (const [i, layer] of [...this.list_of_layers].entries())
-      outputs = activations[i]((layer as torch.nn.Layer)(outputs))
+    for (const [i, layer] of [...this.list_of_layers].entries()) outputs = activations[i](layer(outputs))
     return outputs
   }
 }

@@ -27,7 +27,7 @@ class Net extends nn.Module {
     this.fc = new nn.Linear(c2 * 4, 10)
   }
 
-  forward(images: torch.Tensor): torch.Tensor {
+  override forward(images: torch.Tensor): torch.Tensor {
     let x = this.pool(F.relu(this.bn1(this.conv1(images))))
     x = this.pool(F.relu(this.bn2(this.conv2(x))))
     return this.fc(this.drop(torch.flatten(x, 1)))

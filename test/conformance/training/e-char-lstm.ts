@@ -20,7 +20,7 @@ class CharModel extends nn.Module {
     this.out = new nn.Linear(hidden, characters)
   }
 
-  forward(x: torch.Tensor, state: State | null = null): [torch.Tensor, State] {
+  override forward(x: torch.Tensor, state: State | null = null): [torch.Tensor, State] {
     const [y, next] = this.lstm(this.embedding(x), state)
     return [this.out(y), next as State]
   }

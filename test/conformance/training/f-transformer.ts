@@ -28,7 +28,7 @@ class Classifier extends nn.Module {
     this.head = new nn.Linear(d, 3)
   }
 
-  forward(x: torch.Tensor): torch.Tensor {
+  override forward(x: torch.Tensor): torch.Tensor {
     const h = this.encoder(this.embedding(x).add(this.position))
     return this.head(h.mean(1))
   }

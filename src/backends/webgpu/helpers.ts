@@ -1,0 +1,158 @@
+// WGSL functions that rendered kernels use: what the language lacks. Only those used are put into a shader.
+
+interface Helper {
+  readonly name: string
+  readonly needs?: readonly string[]
+  readonly text: string
+}
+
+const helpers: readonly Helper[] = [
+  // Made from bits at run time: the compiler refuses infinities and NaN as constants.
+  { name: 'inf_', text: 'fn inf_() -> f32 { var bits = 0x7f800000u; return bitcast<f32>(bits); }' },
+  { name: 'nan_', text: 'fn nan_() -> f32 { var bits = 0x7fc00000u; return bitcast<f32>(bits); }' },
+  {
+    name: 'isNan',
+    text: 'fn isNan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }',
+  },
+  {
+    name: 'maxNan',
+    needs: ['isNan'],
+    text: 'fn maxNan(a: f32, b: f32) -> f32 { if (isNan(a)) { return a; } if (isNan(b)) { return b; } return max(a, b); }',
+  },
+  {
+    name: 'minNan',
+    needs: ['isNan'],
+    text: 'fn minNan(a: f32, b: f32) -> f32 { if (isNan(a)) { return a; } if (isNan(b)) { return b; } return min(a, b); }',
+  },
+  { name: 'divide', text: 'fn divide(a: i32, b: i32) -> i32 { if (b == 0) { return 0; } return a / b; }' },
+  { name: 'remain', text: 'fn remain(a: i32, b: i32) -> i32 { if (b == 0) { return 0; } return a % b; }' },
+  { name: 'widen', text: 'fn widen(x: i32) -> vec2<u32> { return vec2<u32>(bitcast<u32>(x), bitcast<u32>(x >> 31u)); }' },
+  {
+    name: 'putBits',
+    text: [
+      'fn putBits(word: ptr<storage, atomic<u32>, read_write>, place: i32, width: u32, bits: u32) {',
+      '  let shift = u32(place) * width;',
+      '  let mask = ((1u << width) - 1u) << shift;',
+      '  atomicAnd(word, ~mask);',
+      '  atomicOr(word, (bits << shift) & mask);',
+      '}',
+    ].join('\n'),
+  },
+  {
+    name: 'addFloat',
+    text: [
+      'fn addFloat(cell: ptr<storage, atomic<u32>, read_write>, value: f32) {',
+      '  var old = atomicLoad(cell);',
+      '  loop {',
+      '    let result = atomicCompareExchangeWeak(cell, old, bitcast<u32>(bitcast<f32>(old) + value));',
+      '    if (result.exchanged) { break; }',
+      '    old = result.old_value;',
+      '  }',
+      '}',
+    ].join('\n'),
+  },
+  {
+    name: 'roundToBfloat16',
+    text: [
+      'fn roundToBfloat16(x: f32) -> u32 {',
+      '  let bits = bitcast<u32>(x);',
+      '  if ((bits & 0x7fffffffu) > 0x7f800000u) { return 0x7fc0u; }',
+      '  return (bits + ((bits >> 16u) & 1u) + 0x7fffu) >> 16u;',
+      '}',
+    ].join('\n'),
+  },
+  { name: 'tanh_', text: 'fn tanh_(x: f32) -> f32 { return tanh(clamp(x, -15.0, 15.0)); }' },
+  { name: 'log10_', text: 'fn log10_(x: f32) -> f32 { return log(x) * 0.4342944819f; }' },
+  {
+    name: 'log1p_',
+    text: 'fn log1p_(x: f32) -> f32 { let u = 1.0 + x; if (u == 1.0) { return x; } return log(u) * (x / (u - 1.0)); }',
+  },
+  {
+    name: 'expm1_',
+    text: 'fn expm1_(x: f32) -> f32 { if (abs(x) < 0.3) { return x * (1.0 + x * (0.5 + x * (0.16666667 + x * (0.041666668 + x * (0.008333334 + x * 0.0013888889))))); } return exp(x) - 1.0; }',
+  },
+  {
+    name: 'pow_',
+    needs: ['nan_'],
+    text: [
+      'fn pow_(x: f32, y: f32) -> f32 {',
+      '  if (y == 0.0 || x == 1.0) { return 1.0; }',
+      '  if (x >= 0.0) { return pow(x, y); }',
+      '  if (y != floor(y)) { return nan_(); }',
+      '  let magnitude = pow(-x, y);',
+      '  if (y - 2.0 * floor(y * 0.5) == 1.0) { return -magnitude; }',
+      '  return magnitude;',
+      '}',
+    ].join('\n'),
+  },
+  { name: 'fmod_', text: 'fn fmod_(x: f32, y: f32) -> f32 { return x % y; }' },
+  // Abramowitz and Stegun 7.1.26 has 1.5e-7; near zero the series keeps relative accuracy.
+  {
+    name: 'erf_',
+    text: [
+      'fn erf_(x: f32) -> f32 {',
+      '  let a = abs(x);',
+      '  if (a < 0.5) { let z = x * x; return x * (1.1283792 + z * (-0.37612638 + z * (0.11283792 + z * (-0.026866171 + z * 0.0052239776)))); }',
+      '  let t = 1.0 / (1.0 + 0.3275911 * a);',
+      '  let y = 1.0 - ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592) * t * exp(-a * a);',
+      '  return sign(x) * y;',
+      '}',
+    ].join('\n'),
+  },
+  { name: 'erfc_', needs: ['erf_'], text: 'fn erfc_(x: f32) -> f32 { return 1.0 - erf_(x); }' },
+  {
+    name: 'erfinv_',
+    text: [
+      'fn erfinv_(x: f32) -> f32 {',
+      '  var w = -log((1.0 - x) * (1.0 + x));',
+      '  if (w < 5.0) {',
+      '    w = w - 2.5;',
+      '    return x * (((((((((2.81022636e-8 * w + 3.43273939e-7) * w - 3.5233877e-6) * w - 4.39150654e-6) * w + 0.00021858087) * w - 0.00125372503) * w - 0.00417768164) * w + 0.246640727) * w) + 1.50140941);',
+      '  }',
+      '  w = sqrt(w) - 3.0;',
+      '  return x * (((((((((-0.000200214257 * w + 0.000100950558) * w + 0.00134934322) * w - 0.00367342844) * w + 0.00573950773) * w - 0.0076224613) * w + 0.00943887047) * w + 1.00167406) * w) + 2.83297682);',
+      '}',
+    ].join('\n'),
+  },
+  {
+    name: 'lgamma_',
+    text: [
+      'fn lgamma_(value: f32) -> f32 {',
+      '  var x = value;',
+      '  var reflected = 0.0;',
+      '  let mirror = x < 0.5;',
+      '  if (mirror) { reflected = log(3.1415927 / abs(sin(3.1415927 * x))); x = 1.0 - x; }',
+      '  let z = x - 1.0;',
+      '  let sum = 1.0 + 76.18009173 / (z + 1.0) - 86.50532033 / (z + 2.0) + 24.01409822 / (z + 3.0) - 1.231739516 / (z + 4.0) + 0.00120858003 / (z + 5.0) - 0.00000536382 / (z + 6.0);',
+      '  let t = z + 5.5;',
+      '  let result = (z + 0.5) * log(t) - t + log(2.5066282746 * sum);',
+      '  return select(result, reflected - result, mirror);',
+      '}',
+    ].join('\n'),
+  },
+  {
+    name: 'digamma_',
+    text: [
+      'fn digamma_(value: f32) -> f32 {',
+      '  var x = value;',
+      '  var result = 0.0;',
+      '  if (x < 0.0) { result = -3.1415927 / tan(3.1415927 * x); x = 1.0 - x; }',
+      '  for (var i = 0; i < 10; i++) { if (x < 10.0) { result = result - 1.0 / x; x = x + 1.0; } }',
+      '  let z = 1.0 / (x * x);',
+      '  return result + log(x) - 0.5 / x - z * (0.083333336 - z * (0.008333334 - z * 0.003968254));',
+      '}',
+    ].join('\n'),
+  },
+]
+
+/** The helper functions that a shader's body calls, and those that they call. */
+export function helpersFor(body: string): string[] {
+  const wanted = new Set<string>()
+  const want = (helper: Helper): void => {
+    if (wanted.has(helper.name)) return
+    wanted.add(helper.name)
+    for (const name of helper.needs ?? []) want(helpers.find((h) => h.name === name)!)
+  }
+  for (const helper of helpers) if (body.includes(`${helper.name}(`)) want(helper)
+  return helpers.filter((h) => wanted.has(h.name)).map((h) => h.text)
+}

@@ -1,0 +1,8 @@
+// The namespace torch.nn.modules: hooks that run for every module.
+
+export {
+  registerModuleForwardHook,
+  registerModuleForwardPreHook,
+  registerModuleFullBackwardHook,
+  registerModuleFullBackwardPreHook,
+} from './hooks.ts'

@@ -1,0 +1,51 @@
+// Every kernel that the ten operations launch is rendered to WGSL and compiled by Dawn's shader compiler.
+
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test } from 'vitest'
+import { renderWgsl } from '../../src/backends/webgpu/render.ts'
+import * as torch from '../../src/index.ts'
+import { checkLaunches } from '../support/checking-backend.ts'
+import { everyDType, Random, tenOps } from '../support/ten-ops.ts'
+
+/** The compiler's errors for each shader. */
+function compile(codes: readonly string[]): string[][] {
+  const script = fileURLToPath(new URL('../support/compile-wgsl.mjs', import.meta.url))
+  const folder = mkdtempSync(join(tmpdir(), 'antorcha-wgsl-'))
+  try {
+    const [input, output] = [join(folder, 'in.json'), join(folder, 'out.json')]
+    writeFileSync(input, JSON.stringify(codes))
+    spawnSync(process.execPath, [script, input, output], { stdio: 'ignore', timeout: 60_000 })
+    return JSON.parse(readFileSync(output, 'utf8')) as string[][]
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+describe('a kernel renders to WGSL that a shader compiler accepts', () => {
+  const dtypes = everyDType.filter((d) => d !== torch.float64)
+
+  test('the compiler refuses what is no shader', () => {
+    expect(compile(['fn main() { bad }'])[0]).not.toEqual([])
+  })
+
+  for (const [name, run] of Object.entries(tenOps))
+    test(name, () => {
+      const r = new Random(99)
+      const { launches } = checkLaunches(() => {
+        for (let i = 0; i < 40; i++) run(r, dtypes)
+      })
+      const codes = new Set<string>()
+      for (const { kernel, launch } of launches)
+        if (kernel.operands.every((o) => o.dtype !== torch.float64))
+          codes.add(renderWgsl(kernel, launch.outer.length, launch.loop.length))
+      expect(codes.size).toBeGreaterThan(0)
+      const list = [...codes]
+      compile(list).forEach((errors, i) => {
+        expect(errors, list[i]).toEqual([])
+      })
+    })
+})
