@@ -29,12 +29,16 @@ export interface CellOutcome {
   readonly error: { readonly type: string; readonly message: string } | null
 }
 
+// What the running cell has printed. A forward defined in one cell prints in a later one, as in a notebook.
+let stdout = ''
+
+function print(value: unknown): void {
+  stdout += `${typeof value === 'string' ? value : pyRepr(value)}\n`
+}
+
 /** Runs one cell and keeps what it prints. The cells share variables and belong in order. */
 export async function runCell(cell: LessonCell, directory: string): Promise<CellOutcome> {
-  let stdout = ''
-  const print = (value: unknown) => {
-    stdout += `${typeof value === 'string' ? value : pyRepr(value)}\n`
-  }
+  stdout = ''
   try {
     const result = await cell.run({ print, directory })
     return { stdout, result: result === undefined ? null : pyRepr(result), error: null }

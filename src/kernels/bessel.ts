@@ -74,7 +74,8 @@ export function besselY1(x: number): number {
   if (x > 25) return hankel(1, x).y
   const j = allBesselJ(x)
   let sum = 0
-  for (let k = 1; 2 * k + 1 < j.length; k++) sum += ((k % 2 === 0 ? 1 : -1) * (j[2 * k - 1] - j[2 * k + 1])) / (2 * k)
+  for (let k = 1; 2 * k + 1 < j.length; k++)
+    sum += ((k % 2 === 0 ? 1 : -1) * (j[2 * k - 1] - j[2 * k + 1])) / (2 * k)
   return (2 / Math.PI) * ((Math.log(x / 2) + euler) * j[1] - j[0] / x + 2 * sum)
 }
 

@@ -1,7 +1,12 @@
 // Orthogonal polynomials on doubles, by their three-term recurrences. A degree below 0 gives 0.
 
 // p(0), p(1), then p(k + 1) = next(k, p(k), p(k - 1)).
-function recur(n: number, first: number, second: number, next: (k: number, p: number, q: number) => number): number {
+function recur(
+  n: number,
+  first: number,
+  second: number,
+  next: (k: number, p: number, q: number) => number,
+): number {
   const degree = Math.trunc(n)
   if (degree < 0) return 0
   if (degree === 0) return first

@@ -1,8 +1,7 @@
-// Normalisation within a sample: LayerNorm, GroupNorm, RMSNorm, LocalResponseNorm, CrossMapLRN2d.
+// Normalisation within a sample: LayerNorm, GroupNorm, RMSNorm, LocalResponseNorm.
 
 import { ValueError } from '../core/errors.ts'
 import { pyFloat, pyRepr } from '../core/python.ts'
-import { cat } from '../ops/joining.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import * as F from './functional.ts'
 import * as init from './init.ts'
@@ -199,48 +198,5 @@ export class LocalResponseNorm extends Module {
 
   override extraRepr(): string {
     return `${this.size}, alpha=${pyFloat(this.alpha)}, beta=${pyFloat(this.beta)}, k=${pyFloat(this.k)}`
-  }
-}
-
-/** As LocalResponseNorm, over two-dimensional images `[N, C, H, W]` only. */
-export class CrossMapLRN2d extends Module {
-  declare readonly [keepsWidth]?: true
-  size: number
-  alpha: number
-  beta: number
-  k: number
-
-  constructor(size: number, alpha?: number, options?: LocalResponseNormOptions)
-  constructor(size: number, options?: LocalResponseNormOptions)
-  constructor(size: number, first?: number | LocalResponseNormOptions, rest?: LocalResponseNormOptions) {
-    super()
-    const options = readOptions<LocalResponseNormOptions>('CrossMapLRN2d', responseOptions, first, rest)
-    this.size = size
-    this.alpha = options.alpha ?? 1e-4
-    this.beta = options.beta ?? 0.75
-    this.k = options.k ?? 1
-  }
-
-  override forward(input: Tensor): Tensor {
-    const { size, alpha, beta, k } = this
-    if (input.ndim !== 4) throw new ValueError(`CrossMapLRN2d: Expected input to be 4D, got ${input.ndim}D instead.`)
-    const c = input.sizes[1]
-    // The sum of squares over the channels around each, fewer at the ends.
-    const reach = Math.floor((size - 1) / 2)
-    const squares = input.pow(2)
-    const sums: Tensor[] = []
-    for (let i = 0; i < c; i++) {
-      const first = Math.max(0, i - reach)
-      const sum = squares.narrow(1, first, Math.min(c, i + reach + 1) - first).sum(1, { keepdim: true })
-      // PyTorch's running sum never lets go of channel 0; its derivative knows nothing of that.
-      sums.push(first > 0 ? sum.add(squares.narrow(1, 0, 1).detach()) : sum)
-    }
-    return input.mul(cat(sums, 1).mul(alpha / size).add(k).pow(-beta))
-  }
-
-  override extraRepr(): string {
-    // PyTorch's default for k is an int here.
-    const k = this.k === 1 ? '1' : pyFloat(this.k)
-    return `${this.size}, alpha=${pyFloat(this.alpha)}, beta=${pyFloat(this.beta)}, k=${k}`
   }
 }

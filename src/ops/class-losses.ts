@@ -523,9 +523,12 @@ export interface LinearCrossEntropyOptions extends Omit<CrossEntropyOptions, 'ig
 }
 
 /** The type of `linearCrossEntropy`. */
-export interface LinearCrossEntropy {
-  (input: Tensor, linearWeight: Tensor, target: Tensor, options?: LinearCrossEntropyOptions): Tensor
-}
+export type LinearCrossEntropy = (
+  input: Tensor,
+  linearWeight: Tensor,
+  target: Tensor,
+  options?: LinearCrossEntropyOptions,
+) => Tensor
 
 /**
  * `crossEntropy(linear(input, linearWeight, linearBias), target)`.

@@ -21,9 +21,13 @@ export interface CtcLossOptions extends ReductionOption {
 export type Lengths = Tensor | readonly number[]
 
 /** The type of `ctcLoss`. */
-export interface CtcLoss {
-  (logProbs: Tensor, targets: Tensor, inputLengths: Lengths, targetLengths: Lengths, options?: CtcLossOptions): Tensor
-}
+export type CtcLoss = (
+  logProbs: Tensor,
+  targets: Tensor,
+  inputLengths: Lengths,
+  targetLengths: Lengths,
+  options?: CtcLossOptions,
+) => Tensor
 
 interface CtcAttributes {
   readonly blank: number
@@ -46,7 +50,11 @@ function extended(labels: readonly number[], blank: number): number[] {
 }
 
 // The logarithms of the probabilities of all beginnings: alpha[t][s] is that of the first s + 1 symbols after t + 1 steps.
-function beginnings(steps: number, symbols: readonly number[], score: (t: number, c: number) => number): number[][] {
+function beginnings(
+  steps: number,
+  symbols: readonly number[],
+  score: (t: number, c: number) => number,
+): number[][] {
   const alpha: number[][] = []
   for (let t = 0; t < steps; t++) {
     const previous = alpha[t - 1]
@@ -78,7 +86,11 @@ interface Scores {
 }
 
 function scoresOf(logProbs: Tensor): Scores {
-  return { values: data(logProbs.double()) as Float64Array, batch: logProbs.sizes[1], classes: logProbs.sizes[2] }
+  return {
+    values: data(logProbs.double()) as Float64Array,
+    batch: logProbs.sizes[1],
+    classes: logProbs.sizes[2],
+  }
 }
 
 function scoreOf({ values, batch, classes }: Scores, n: number): (t: number, c: number) => number {
@@ -97,9 +109,7 @@ const ctcOp: Op<CtcAttributes> = {
     return fromArray(new Float64Array(losses)).to(logProbs.dtype).to(logProbs.device)
   },
   saves: [0],
-  backward: ([g], c) => [
-    applyMany(ctcGradientOp, [g!, c.input(0)], c.attributes)[0],
-  ],
+  backward: ([g], c) => [applyMany(ctcGradientOp, [g!, c.input(0)], c.attributes)[0]],
 }
 
 const ctcGradientOp: Op<CtcAttributes> = {
@@ -141,7 +151,9 @@ const ctcGradientOp: Op<CtcAttributes> = {
 
 function lengthsOf(name: string, lengths: Lengths, batch: number): number[] {
   const list =
-    lengths instanceof Tensor ? Array.from(data(lengths.reshape(-1)) as ArrayLike<number>, Number) : [...lengths]
+    lengths instanceof Tensor
+      ? Array.from(data(lengths.reshape(-1)) as ArrayLike<number>, Number)
+      : [...lengths]
   if (list.length !== batch) throw new RuntimeError(`${name} must be of size batch_size`)
   return list
 }
@@ -172,7 +184,9 @@ function labelsOf(targets: Tensor, lengths: readonly number[], batch: number): n
 function reduceLengths(losses: Tensor, lengths: readonly number[], reduction: LossReduction): Tensor {
   if (reduction === 'sum') return losses.sum()
   if (reduction === 'none') return losses
-  const divisors = fromArray(new Float64Array(lengths.map((n) => Math.max(n, 1)))).to(losses.dtype).to(losses.device)
+  const divisors = fromArray(new Float64Array(lengths.map((n) => Math.max(n, 1))))
+    .to(losses.dtype)
+    .to(losses.device)
   return losses.div(divisors).mean()
 }
 
@@ -217,7 +231,8 @@ export const ctcLoss: CtcLoss & FunctionInfo = fn<CtcLoss>(
     const labels = labelsOf(targets, sizes, batch)
     for (const row of labels)
       for (const c of row)
-        if (c < 0 || c >= classes) throw new RuntimeError(`ctc_loss: target ${c} is out of range for ${classes} classes`)
+        if (c < 0 || c >= classes)
+          throw new RuntimeError(`ctc_loss: target ${c} is out of range for ${classes} classes`)
     const losses = applyMany(ctcOp, [x], { blank, zeroInfinity, inputLengths: lengths, labels })[0]
     const reduced = reduceLengths(losses, sizes, reduction)
     return !batched && reduction === 'none' ? reduced.squeeze(0) : reduced

@@ -9,7 +9,7 @@ import { copyRaw, to } from './conversion.ts'
 import { fullTensor } from './creation.ts'
 import { indexVector } from './index-vector.ts'
 import { commonDevice, emptyTensor } from './launch.ts'
-import { apply, describe, fn, type FunctionInfo, type Op } from './op.ts'
+import { apply, checkOptions, describe, fn, type FunctionInfo, isOptions, type Op } from './op.ts'
 import { expand, flatten, narrow, reshape, select, slice, transpose, unsqueeze, view } from './views.ts'
 
 interface CatAttributes {
@@ -173,15 +173,38 @@ export function columnStack(tensors: readonly Tensor[]): Tensor {
   return hstack(tensors.map((x) => (x.ndim <= 1 ? reshape(x, [x.numel(), 1]) : x)))
 }
 
-/** Coordinate grids of vectors: for 'ij', result k varies along dimension k. */
-export function meshgrid(tensors: readonly Tensor[], { indexing = 'ij' }: { indexing?: 'ij' | 'xy' } = {}): Tensor[] {
+/** Options of `meshgrid`. */
+export interface MeshgridOptions {
+  /** 'ij' (default): result k varies along dimension k. 'xy': the first two exchanged. */
+  indexing?: 'ij' | 'xy'
+}
+
+export interface Meshgrid extends FunctionInfo {
+  (...tensors: Tensor[]): Tensor[]
+  (...tensorsAndOptions: [...Tensor[], MeshgridOptions]): Tensor[]
+  (tensors: readonly Tensor[], options?: MeshgridOptions): Tensor[]
+}
+
+/** Coordinate grids of vectors. */
+export const meshgrid: Meshgrid = Object.assign(
+  (...args: unknown[]): Tensor[] => {
+    const last = args[args.length - 1]
+    const options = isOptions(last) ? last : {}
+    checkOptions('meshgrid', options, ['indexing'])
+    const given = isOptions(last) ? args.slice(0, -1) : args
+    return grids(given.length === 1 && Array.isArray(given[0]) ? given[0] : given, options as MeshgridOptions)
+  },
+  { required: ['tensors'], optional: ['indexing'], method: false },
+)
+
+function grids(tensors: unknown, { indexing = 'ij' }: MeshgridOptions): Tensor[] {
   checkTensors('meshgrid', tensors)
   const swap = indexing === 'xy' && tensors.length >= 2
   const xs = swap ? [tensors[1], tensors[0], ...tensors.slice(2)] : [...tensors]
   const sizes = xs.map((x) => x.numel())
-  const grids = xs.map((x, d) => expand(view(x, sizes.map((_, i) => (i === d ? -1 : 1))), sizes))
-  if (!swap) return grids
-  const swapped = grids.map((g) => transpose(g, 0, 1))
+  const results = xs.map((x, d) => expand(view(x, sizes.map((_, i) => (i === d ? -1 : 1))), sizes))
+  if (!swap) return results
+  const swapped = results.map((g) => transpose(g, 0, 1))
   return [swapped[1], swapped[0], ...swapped.slice(2)]
 }
 

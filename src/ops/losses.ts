@@ -471,10 +471,11 @@ export const gaussianNllLoss: GaussianNllLoss & FunctionInfo = fn<GaussianNllLos
         ? variance.device.type === 'cpu' && variance.lt(0).any().item() === true
         : variance < 0
     if (negative) throw new ValueError('var has negative entry/entries')
-    const batch = input.sizes.slice(0, -1)
+    // One variance for each row: its last dimension may be missing, or one of its dimensions may be 1.
     if (!sameSizes(spread.sizes, input.sizes)) {
-      if (input.ndim > 0 && sameSizes(batch, spread.sizes)) spread = spread.unsqueeze(-1)
-      else if (!sameSizes(batch, spread.sizes.slice(0, -1)) || spread.sizes[spread.ndim - 1] !== 1)
+      const differing = spread.sizes.filter((n, d) => n !== input.sizes[d])
+      if (input.ndim > 0 && sameSizes(input.sizes.slice(0, -1), spread.sizes)) spread = spread.unsqueeze(-1)
+      else if (spread.ndim !== input.ndim || differing.length !== 1 || differing[0] !== 1)
         throw new ValueError('var is of incorrect size')
     }
     if (!['none', 'mean', 'sum'].includes(reduction))

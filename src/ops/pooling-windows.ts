@@ -263,7 +263,8 @@ export function windowSum(x: Tensor, windows: readonly WindowDim[], divisors: re
 /** Numbers to divide by, as a vector of the dtype given. */
 export function divisorTable(values: readonly number[], dtype: DType): Tensor {
   const table = emptyTensor([values.length], dtype)
-  const { buffer, byteOffset } = table.storage.bytes()
+  const bytes = table.storage.bytes()
+  const [buffer, byteOffset] = [bytes.buffer, bytes.byteOffset]
   if (dtype === int64) new BigInt64Array(buffer, byteOffset, values.length).set(values.map(BigInt))
   else {
     const ArrayType = dtype === float64 ? Float64Array : dtype === float32 ? Float32Array : Int32Array

@@ -129,19 +129,20 @@ export function flipud(x: Tensor): Tensor {
 
 interface RollAttributes {
   readonly shifts: readonly number[]
-  readonly dims: readonly number[]
+  /** Null: as if flattened. */
+  readonly dims: readonly number[] | null
 }
 
 const rollOp: Op<RollAttributes> = {
   node: 'RollBackward0',
   forward: ([x], { shifts, dims }) => {
-    let result = x
-    dims.forEach((d, i) => {
-      const n = x.sizes[d]
+    let result = dims === null ? reshape(x, [-1]) : x
+    ;(dims ?? [0]).forEach((d, i) => {
+      const n = result.sizes[d]
       const shift = n === 0 ? 0 : ((shifts[i] % n) + n) % n
       if (shift !== 0) result = cat([narrow(result, d, n - shift, shift), narrow(result, d, 0, n - shift)], d)
     })
-    return result === x ? contiguous(x.clone()) : result
+    return result.storage === x.storage ? contiguous(x.clone()) : reshape(result, x.sizes)
   },
   backward: ([g], { attributes: { shifts, dims } }) => [apply(rollOp, [g!], { shifts: shifts.map((s) => -s), dims })],
 }
@@ -160,10 +161,7 @@ export const roll: Roll & FunctionInfo = fn<Roll>(
     const shiftList = typeof shifts === 'number' ? [shifts] : shifts
     const dimList = dims === undefined ? [] : typeof dims === 'number' ? [dims] : dims
     if (shiftList.length === 0) throw new RuntimeError('`shifts` required')
-    if (dimList.length === 0 && shiftList.length === 1) {
-      const flat = reshape(x, [-1])
-      return reshape(apply(rollOp, [flat], { shifts: shiftList, dims: [0] }), x.sizes)
-    }
+    if (dimList.length === 0 && shiftList.length === 1) return apply(rollOp, [x], { shifts: shiftList, dims: null })
     if (dimList.length !== shiftList.length)
       throw new RuntimeError(`shifts and dimensions must align. shifts: ${shiftList.length}, dims:${dimList.length}`)
     return apply(rollOp, [x], { shifts: shiftList, dims: dimList.map((d) => wrapDim(d, x.ndim)) })

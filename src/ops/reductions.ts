@@ -470,21 +470,21 @@ export interface Variance {
   (x: Tensor, options?: VarianceOptions & { dim?: Dims }): Tensor
 }
 
+function varianceAttributes(name: string, x: Tensor, options: VarianceOptions & { dim?: Dims | boolean }): VarianceAttributes {
+  if (x.dtype.kind !== 'float') throw new RuntimeError(`${name} only support floating point and complex dtypes`)
+  // x.var(False) in PyTorch names `unbiased`.
+  const unbiased = typeof options.dim === 'boolean' ? options.dim : options.unbiased
+  const dim = typeof options.dim === 'boolean' ? undefined : options.dim
+  const correction = options.correction ?? (unbiased === false ? 0 : 1)
+  return { dims: dimsOf(dim, x), keepdim: options.keepdim ?? false, dtype: x.dtype, named: true, correction }
+}
+
 function variance(name: string, op: Op<VarianceAttributes>): Variance & FunctionInfo {
   return fn<Variance>(
     name,
     ['input'],
     ['dim', 'unbiased', 'keepdim', 'correction'],
-    (x: Tensor, options: VarianceOptions & { dim?: Dims | boolean }) => {
-      if (x.dtype.kind !== 'float')
-        throw new RuntimeError(`${name} only support floating point and complex dtypes`)
-      // x.var(False) in PyTorch names `unbiased`.
-      const unbiased = typeof options.dim === 'boolean' ? options.dim : options.unbiased
-      const dim = typeof options.dim === 'boolean' ? undefined : options.dim
-      const correction = options.correction ?? (unbiased === false ? 0 : 1)
-      const attributes = { dims: dimsOf(dim, x), keepdim: options.keepdim ?? false, dtype: x.dtype, named: true, correction }
-      return apply(op, [x], attributes)
-    },
+    (x: Tensor, options: VarianceOptions & { dim?: Dims | boolean }) => apply(op, [x], varianceAttributes(name, x, options)),
     { positional: 3 },
   )
 }
@@ -499,23 +499,40 @@ export interface VarianceMean {
   (x: Tensor, options?: VarianceOptions & { dim?: Dims }): Tensor[]
 }
 
-function varianceMean(name: string, one: Variance): VarianceMean & FunctionInfo {
+function varianceMeanOp(node: string, reducer: Reducer, one: Op<VarianceAttributes>): Op<VarianceAttributes> {
+  return {
+    node,
+    forward: ([x], a) => [one.forward([x], a) as Tensor, meanReducer.run(x, a.dims, a.keepdim, x.dtype, x.dtype, [countOf(x.sizes, a.dims)])],
+    saves: [0],
+    savesOutputs: [0],
+    backward: ([g, gMean], c) => {
+      const x = c.input(0)
+      const a = c.attributes
+      const root = reducer === stdReducer
+      const out = c.output()
+      const scaled = g === null ? null : root ? g.div(out.mul(2)).maskedFill(out.eq(0), 0) : g
+      const spread = scaled === null ? null : varianceGradient(x, scaled, a)
+      const flat =
+        gMean === null ? null : expand(restoreDims(gMean, x.ndim, a.dims, a.keepdim), x.sizes).div(countOf(x.sizes, a.dims))
+      return [spread === null ? flat : flat === null ? spread : spread.add(flat)]
+    },
+  }
+}
+
+function varianceMean(name: string, op: Op<VarianceAttributes>): VarianceMean & FunctionInfo {
   return fn<VarianceMean>(
     name,
     ['input'],
     ['dim', 'unbiased', 'keepdim', 'correction'],
-    (x: Tensor, options: VarianceOptions & { dim?: Dims | boolean }) => [
-      one(x, options as VarianceOptions),
-      mean(x, { dim: typeof options.dim === 'boolean' ? undefined : options.dim, keepdim: options.keepdim }),
-    ],
+    (x: Tensor, options: VarianceOptions & { dim?: Dims | boolean }) => [...applyMany(op, [x], varianceAttributes(name, x, options))],
     { positional: 3 },
   )
 }
 
 /** Variance and mean. */
-export const varMean: VarianceMean & FunctionInfo = varianceMean('var_mean', var_)
+export const varMean: VarianceMean & FunctionInfo = varianceMean('var_mean', varianceMeanOp('VarMeanBackward0', varReducer, varOp))
 /** Standard deviation and mean. */
-export const stdMean: VarianceMean & FunctionInfo = varianceMean('std_mean', std)
+export const stdMean: VarianceMean & FunctionInfo = varianceMean('std_mean', varianceMeanOp('StdMeanBackward0', stdReducer, stdOp))
 
 // ---- norms --------------------------------------------------------------------------------------------------------------------
 

@@ -3,8 +3,8 @@
 
 import { bfloat16, type DType, float16, int32, scalarTypeName } from '../core/dtype.ts'
 import { RuntimeError } from '../core/errors.ts'
-import * as k from '../kernels/expr.ts'
 import type { Expr, RareName } from '../kernels/expr.ts'
+import * as k from '../kernels/expr.ts'
 import { bfloat16ToFloat, floatToBfloat16, floatToHalf, halfToFloat } from '../kernels/lowering.ts'
 import { type NamedResult, namedResult } from '../tensor/return-types.ts'
 import { Tensor } from '../tensor/tensor.ts'
@@ -157,7 +157,12 @@ function multivariate(x: Tensor, p: number): Tensor {
   if (!(p >= 1)) throw new RuntimeError('p has to be greater than or equal to 1')
   const floating = x.dtype.kind === 'float' ? x : x.float()
   const shifts = arange(0, p, { dtype: floating.dtype }).mul(-0.5)
-  return floating.unsqueeze(-1).add(shifts).lgamma().sum(-1).add((p * (p - 1) * Math.log(Math.PI)) / 4)
+  return floating
+    .unsqueeze(-1)
+    .add(shifts)
+    .lgamma()
+    .sum(-1)
+    .add((p * (p - 1) * Math.log(Math.PI)) / 4)
 }
 
 /** The logarithm of the multivariate gamma function of dimension `p`. */
@@ -200,8 +205,7 @@ const xlog1pyRun = pointwise(
       name: 'special_xlog1py',
       node: ([x, other]) => `SpecialXlog1PyBackward${x !== null ? 1 : other !== null ? 2 : 0}`,
       result: 'float',
-      kernel: ([x, y]) =>
-        k.select(k.isNaN_(y), y, k.select(k.eq(x, 0), zero(x), k.mul(x, k.log1p(y)))),
+      kernel: ([x, y]) => k.select(k.isNaN_(y), y, k.select(k.eq(x, 0), zero(x), k.mul(x, k.log1p(y)))),
     },
     [
       ([x, y]) => k.select(k.and(k.eq(x, 0), k.le(y, -1)), zero(x), k.log1p(y)),
@@ -251,7 +255,11 @@ export const sphericalBesselJ0: UnaryOnly = rare('special_spherical_bessel_j0', 
 export const airyAi: UnaryOnly = rare('special_airy_ai', 'airyAi')
 
 function polynomial(name: string, fnName: RareName): BinaryOfEither {
-  const run = pointwise({ name: `special_${name}`, result: 'float', kernel: ([x, n]) => k.rare(fnName, x, n) })
+  const run = pointwise({
+    name: `special_${name}`,
+    result: 'float',
+    kernel: ([x, n]) => k.rare(fnName, x, n),
+  })
   return specialBinary(run, ['input', 'n'])
 }
 
@@ -299,7 +307,9 @@ const exponentRun = pointwise({
   // The exponent's bits; denormals are scaled up first.
   kernel: ([x]) => {
     const isDouble = x.type === 'f64'
-    const [bitsType, mantissaBits, bias] = isDouble ? (['i64', 52, 1022] as const) : (['i32', 23, 126] as const)
+    const [bitsType, mantissaBits, bias] = isDouble
+      ? (['i64', 52, 1022] as const)
+      : (['i32', 23, 126] as const)
     const shift = isDouble ? 54 : 25
     const isSmall = k.lt(k.abs(x), 2 ** (1 - bias))
     const scaled = k.select(isSmall, k.mul(x, 2 ** shift), x)
@@ -344,8 +354,7 @@ export interface Frexp extends FunctionInfo {
 export const frexp: Frexp = Object.assign(
   (x: Tensor) => {
     checkTensor('frexp', 'input', x)
-    if (x.dtype.kind !== 'float')
-      throw new RuntimeError('torch.frexp() only supports floating-point dtypes')
+    if (x.dtype.kind !== 'float') throw new RuntimeError('torch.frexp() only supports floating-point dtypes')
     const [mantissa, exponent] = applyMany(frexpOp, [x], null)
     return namedResult('frexp', { mantissa, exponent })
   },
@@ -386,7 +395,6 @@ function nextafterOf({ encode, decode }: Encoding): Pointwise {
     ],
   })
 }
-
 
 const nextafterRuns = {
   own: nextafterOf(ownBits),
