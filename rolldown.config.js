@@ -17,5 +17,7 @@ export default defineConfig({
     entryFileNames: '[name].js',
     chunkFileNames: '[name].js',
     cleanDir: true,
+    // Less text to parse makes the import faster. Names stay: models print the names of their classes.
+    minify: { compress: true, mangle: { toplevel: false, keepNames: true }, codegen: { removeWhitespace: true } },
   },
 })

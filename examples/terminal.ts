@@ -1,6 +1,6 @@
 // What the examples share at the terminal: a little colour where there is one, wrapped prose, options and exit codes.
 
-import { type ParseArgsConfig, parseArgs } from 'node:util'
+import { parseArgs } from 'node:util'
 
 /** Exit codes: 1 for what went wrong on the way, 2 for a command line that cannot be understood. */
 export const exitCode = { failure: 1, usage: 2 } as const
@@ -44,7 +44,11 @@ export function wrap(prose: string, width = Math.min(88, process.stdout.columns 
     }
     return result
   }
-  return prose.trim().split(/\n\s*\n/).map(wrapParagraph).join('\n\n')
+  return prose
+    .trim()
+    .split(/\n\s*\n/)
+    .map(wrapParagraph)
+    .join('\n\n')
 }
 
 /** Prints a line, or an empty one. */
@@ -52,10 +56,15 @@ export function say(line = ''): void {
   process.stdout.write(`${line}\n`)
 }
 
-/** The command line's options. Throws UsageError for unknown ones and for stray arguments. */
-export function readOptions<O extends NonNullable<ParseArgsConfig['options']>>(options: O) {
+/** The command line's options, `--help` among them. Throws UsageError for unknown ones and for stray arguments. */
+export function readOptions<K extends string>(
+  options: Readonly<Record<K, { type: 'string'; default: string }>>,
+): Record<K, string> & { help: boolean } {
   try {
-    return parseArgs({ options, allowPositionals: false }).values
+    const { help, ...values } = parseArgs({
+      options: { ...options, help: { type: 'boolean' } as const },
+    }).values
+    return { ...(values as unknown as Record<K, string>), help: help === true }
   } catch (error) {
     // parseArgs explains how to quote positional arguments after its first sentence; there are none here.
     throw new UsageError((error as Error).message.split('. ')[0])

@@ -1,12 +1,14 @@
 // The public surface: `import * as torch from 'antorcha'`.
 
-import { cpuBackend } from './backends/cpu/cpu.ts'
 import { registerBackend } from './backends/backend.ts'
+import { cpuBackend } from './backends/cpu/cpu.ts'
 
 registerBackend(cpuBackend)
 
 export * from './ops/index.ts'
+
 import './tensor/methods.ts'
+
 export * as autograd from './autograd/index.ts'
 export {
   enableGrad,
@@ -15,18 +17,19 @@ export {
   noGrad,
   setGradEnabled,
 } from './autograd/mode.ts'
+export { memorySummary } from './backends/cpu/memory.ts'
 export { Device, type DeviceLike, device } from './core/device.ts'
 export {
   bfloat16,
   bool,
   DType,
+  finfo,
   float16,
   float16 as half,
   float32,
   float32 as float,
   float64,
   float64 as double,
-  finfo,
   getDefaultDtype,
   iinfo,
   int8,
@@ -43,13 +46,12 @@ export * from './core/errors.ts'
 export { promoteTypes, resultType } from './core/promotion.ts'
 export { Tuple } from './core/python.ts'
 export { Size } from './core/shape.ts'
-export { getPrintoptions, printoptions, setPrintoptions } from './tensor/print-options.ts'
-export { Storage } from './tensor/storage.ts'
-export { Tensor } from './tensor/tensor.ts'
-export { memorySummary } from './backends/cpu/memory.ts'
-export * as nn from './nn/index.ts'
 export { deepcopy } from './nn/deepcopy.ts'
+export * as nn from './nn/index.ts'
 export * as optim from './optim/index.ts'
 export * from './serialization/index.ts'
 export * as special from './special.ts'
+export { getPrintoptions, printoptions, setPrintoptions } from './tensor/print-options.ts'
+export { Storage } from './tensor/storage.ts'
+export { Tensor } from './tensor/tensor.ts'
 export * as utils from './utils/index.ts'

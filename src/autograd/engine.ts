@@ -2,14 +2,14 @@
 
 import { RuntimeError, TypeError_ } from '../core/errors.ts'
 import { formatSizes, sameSizes } from '../core/shape.ts'
-import { AccumulateGrad, gradientEdge } from '../ops/op.ts'
-import { accumulate, matchGradient } from '../ops/gradient.ts'
 import { ones } from '../ops/creation.ts'
+import { accumulate, matchGradient } from '../ops/gradient.ts'
+import { AccumulateGrad, gradientEdge } from '../ops/op.ts'
 import { Storage } from '../tensor/storage.ts'
 import { Tensor } from '../tensor/tensor.ts'
-import { alias } from './saved.ts'
 import { gradMode } from './mode.ts'
-import { type Edge, type Node, type NodeHook } from './node.ts'
+import type { Edge, Node, NodeHook } from './node.ts'
+import { alias } from './saved.ts'
 
 /** A heap of nodes, the latest (highest sequence number) first. */
 class ReadyQueue {
@@ -113,7 +113,8 @@ function run(roots: readonly Edge[], rootGrads: readonly Tensor[], settings: Set
   const captured = new Map<Node, Capture[]>()
   let needed: Set<Node> | null = null
   if (captures !== null) {
-    for (const capture of captures) captured.set(capture.edge.node, [...(captured.get(capture.edge.node) ?? []), capture])
+    for (const capture of captures)
+      captured.set(capture.edge.node, [...(captured.get(capture.edge.node) ?? []), capture])
     needed = nodesLeadingTo(new Set(captured.keys()), dependencies)
   }
   const pending = new Map<Node, Pending>()
@@ -125,7 +126,10 @@ function run(roots: readonly Edge[], rootGrads: readonly Tensor[], settings: Set
     const n = edge.outputNumber
     if (arrived === undefined) {
       const count = edge.node.outputs.length
-      arrived = { grads: new Array<Tensor | null>(count).fill(null), owned: new Array<boolean>(count).fill(false) }
+      arrived = {
+        grads: new Array<Tensor | null>(count).fill(null),
+        owned: new Array<boolean>(count).fill(false),
+      }
       pending.set(edge.node, arrived)
     }
     if (grad === null) return
@@ -135,7 +139,8 @@ function run(roots: readonly Edge[], rootGrads: readonly Tensor[], settings: Set
       arrived.grads[n] = matched
       arrived.owned[n] = owned || matched !== grad
     } else {
-      arrived.grads[n] = arrived.owned[n] && !createGraph ? present.add_(matched) : accumulate(present, matched)
+      arrived.grads[n] =
+        arrived.owned[n] && !createGraph ? present.add_(matched) : accumulate(present, matched)
       arrived.owned[n] = true
     }
   }
@@ -160,7 +165,8 @@ function run(roots: readonly Edge[], rootGrads: readonly Tensor[], settings: Set
     let results: readonly (Tensor | null)[] = []
     const wanted = needed === null || needed.has(node)
     if (node instanceof AccumulateGrad) {
-      if (captures === null || (settings.accumulateCaptured && captured.has(node))) accumulateLeaf(node.variable, grads[0], owned[0], createGraph)
+      if (captures === null || (settings.accumulateCaptured && captured.has(node)))
+        accumulateLeaf(node.variable, grads[0], owned[0], createGraph)
     } else if (wanted && node.edges.some((e) => e !== null && (needed === null || needed.has(e.node)))) {
       results = runNode(node, grads)
       if (!settings.retainGraph) node.release()
@@ -169,7 +175,8 @@ function run(roots: readonly Edge[], rootGrads: readonly Tensor[], settings: Set
       const edge = node.edges[i]
       if (edge === null) continue
       const grad = results[i] ?? null
-      if (grad !== null || dependencies.has(edge.node)) deliver(edge, grad, grad !== null && node.ownsResults && isFresh(grad, results, mark))
+      if (grad !== null || dependencies.has(edge.node))
+        deliver(edge, grad, grad !== null && node.ownsResults && isFresh(grad, results, mark))
       const left = dependencies.get(edge.node)! - 1
       dependencies.set(edge.node, left)
       if (left === 0 && !queued.has(edge.node)) {
@@ -204,7 +211,8 @@ function runTensorHooks(node: Node, grads: (Tensor | null)[]): void {
         if (replaced instanceof Tensor) grads[output] = matchGradient(replaced, node.outputs[output], node)
       }
   if (node.retained !== null)
-    for (const [output, tensor] of node.retained) if (grads[output]) accumulateLeaf(tensor, grads[output], false, true)
+    for (const [output, tensor] of node.retained)
+      if (grads[output]) accumulateLeaf(tensor, grads[output], false, true)
 }
 
 function runNode(node: Node, grads: (Tensor | null)[]): readonly (Tensor | null)[] {
@@ -226,7 +234,8 @@ function accumulateLeaf(variable: Tensor, grad: Tensor | null, owned: boolean, c
   const mine = owned && value === grad && (state.hooks === null || state.hooks.size === 0)
   if (state.grad === null) state.grad = createGraph ? value : ownGradient(value, mine)
   else state.grad = createGraph ? accumulate(state.grad, value) : accumulateInto(state.grad, value)
-  if (state.postAccumulateHooks !== null) for (const hook of [...state.postAccumulateHooks.values()]) hook(variable)
+  if (state.postAccumulateHooks !== null)
+    for (const hook of [...state.postAccumulateHooks.values()]) hook(variable)
 }
 
 // Memory that only the engine sees becomes the leaf's own gradient; anything else is copied.
@@ -303,7 +312,11 @@ function capturesOf(inputs: readonly Tensor[]): Capture[] {
  * @throws RuntimeError for a non-scalar without `gradient`, for a tensor without graph, for a graph whose saved
  * tensors were freed or changed in place.
  */
-export function backward(output: Tensor, gradient: Tensor | null = null, options: BackwardOptions = {}): void {
+export function backward(
+  output: Tensor,
+  gradient: Tensor | null = null,
+  options: BackwardOptions = {},
+): void {
   backwardMany([output], [gradient], options)
 }
 
@@ -316,8 +329,10 @@ export function backwardMany(
   const createGraph = options.createGraph ?? false
   const roots = outputs.map(rootEdge)
   const grads = outputs.map((o, i) => rootGradient(o, gradients?.[i], createGraph))
-  const inputs = options.inputs === undefined ? null : options.inputs instanceof Tensor ? [options.inputs] : options.inputs
-  if (inputs !== null && inputs.length === 0) throw new RuntimeError("'inputs' argument to backward() cannot be empty.")
+  const inputs =
+    options.inputs === undefined ? null : options.inputs instanceof Tensor ? [options.inputs] : options.inputs
+  if (inputs !== null && inputs.length === 0)
+    throw new RuntimeError("'inputs' argument to backward() cannot be empty.")
   const captures = inputs === null ? null : capturesOf(inputs)
   execute(
     () =>

@@ -50,7 +50,10 @@ export class Context extends FunctionContext {
   }
 }
 
-type Derivative = (context: Context, ...grads: (Tensor | null)[]) => Tensor | null | readonly (Tensor | null)[]
+type Derivative = (
+  context: Context,
+  ...grads: (Tensor | null)[]
+) => Tensor | null | readonly (Tensor | null)[]
 
 class FunctionNode extends Node {
   private saved: (SavedTensor | null)[] | null = []
@@ -117,7 +120,6 @@ interface FunctionClass<A extends unknown[], R> {
  * `backward(context, ...gradOutputs)`, the latter returning one gradient (or null) for each argument of `forward`,
  * and call `MyFunction.apply(...args)`. https://pytorch.org/docs/stable/autograd.html#function
  */
-// biome-ignore lint/complexity/noStaticOnlyClass: PyTorch's form, which users subclass
 export class Function {
   static forward(_context: Context, ..._args: never[]): unknown {
     throw new NotImplementedError('You must implement the forward function for custom autograd.Function.')
@@ -149,12 +151,16 @@ export class Function {
     // An argument handed back as it is becomes a result of its own.
     const own = (t: unknown) => (t instanceof Tensor && tensors.includes(t) ? alias(t) : t)
     const outputs = (Array.isArray(result) ? result.map(own) : own(result)) as R
-    const outputTensors = (Array.isArray(outputs) ? outputs : [outputs]).filter((t): t is Tensor => t instanceof Tensor)
+    const outputTensors = (Array.isArray(outputs) ? outputs : [outputs]).filter(
+      (t): t is Tensor => t instanceof Tensor,
+    )
     const derivative = (this as unknown as { backward: Derivative }).backward.bind(this)
     const node = new FunctionNode(`${this.name}Backward`, context, derivative as Derivative, positions)
     node.edges = tensors.map(gradientEdge)
     state.node = node
-    const skipped = outputTensors.map((t, i) => (state.nonDifferentiable.includes(t) ? i : -1)).filter((i) => i >= 0)
+    const skipped = outputTensors
+      .map((t, i) => (state.nonDifferentiable.includes(t) ? i : -1))
+      .filter((i) => i >= 0)
     setHistory(node, outputTensors, skipped)
     node.save(state.toSave, outputTensors)
     return outputs

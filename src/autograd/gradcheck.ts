@@ -24,7 +24,13 @@ function outputsOf(f: TensorFunction, inputs: readonly Tensor[]): Tensor[] {
 }
 
 /** d output[j] / d input[i] by central differences: one row for each element of the input. */
-function numericalJacobian(f: TensorFunction, inputs: readonly Tensor[], which: number, output: number, eps: number): number[][] {
+function numericalJacobian(
+  f: TensorFunction,
+  inputs: readonly Tensor[],
+  which: number,
+  output: number,
+  eps: number,
+): number[][] {
   const flat = inputs[which].detach().contiguous().view(-1)
   const rows: number[][] = []
   for (let i = 0; i < flat.sizes[0]; i++) {
@@ -42,7 +48,12 @@ function numericalJacobian(f: TensorFunction, inputs: readonly Tensor[], which: 
   return rows
 }
 
-function analyticalJacobian(f: TensorFunction, inputs: readonly Tensor[], which: number, output: number): number[][] {
+function analyticalJacobian(
+  f: TensorFunction,
+  inputs: readonly Tensor[],
+  which: number,
+  output: number,
+): number[][] {
   const out = outputsOf(f, inputs)[output]
   const n = out.numel()
   const columns: number[][] = []
@@ -50,9 +61,15 @@ function analyticalJacobian(f: TensorFunction, inputs: readonly Tensor[], which:
     const selector = out.detach().mul(0).reshape(-1).contiguous().clone()
     selector.setAt([j], 1)
     const [g] = out.requiresGrad
-      ? grad(out, inputs[which], { gradOutputs: selector.view(out.sizes), retainGraph: true, allowUnused: true })
+      ? grad(out, inputs[which], {
+          gradOutputs: selector.view(out.sizes),
+          retainGraph: true,
+          allowUnused: true,
+        })
       : [null]
-    columns.push(g === null ? new Array<number>(inputs[which].numel()).fill(0) : (g.reshape(-1).tolist() as number[]))
+    columns.push(
+      g === null ? new Array<number>(inputs[which].numel()).fill(0) : (g.reshape(-1).tolist() as number[]),
+    )
   }
   return Array.from({ length: inputs[which].numel() }, (_, i) => columns.map((c) => c[i]))
 }
@@ -65,7 +82,11 @@ function analyticalJacobian(f: TensorFunction, inputs: readonly Tensor[], which:
  * @returns true, or (where `raiseException` is false) false.
  * @throws RuntimeError with both Jacobians where they differ.
  */
-export function gradcheck(f: TensorFunction, inputs: readonly Tensor[], options: GradcheckOptions = {}): boolean {
+export function gradcheck(
+  f: TensorFunction,
+  inputs: readonly Tensor[],
+  options: GradcheckOptions = {},
+): boolean {
   const { eps = 1e-6, atol = 1e-5, rtol = 1e-3, raiseException = true } = options
   if (!inputs.some((x) => x.requiresGrad))
     throw new ValueError(
@@ -90,9 +111,15 @@ export function gradcheck(f: TensorFunction, inputs: readonly Tensor[], options:
 }
 
 /** Checks second derivatives: `gradcheck` of the gradients of `f`. */
-export function gradgradcheck(f: TensorFunction, inputs: readonly Tensor[], options: GradcheckOptions = {}): boolean {
+export function gradgradcheck(
+  f: TensorFunction,
+  inputs: readonly Tensor[],
+  options: GradcheckOptions = {},
+): boolean {
   const wanted = inputs.map((x, i) => (x.requiresGrad ? i : -1)).filter((i) => i >= 0)
-  const cotangents = outputsOf(f, inputs).map((o) => o.detach().mul(0).add(0.7).add(o.detach().cos().mul(0.1)).requiresGrad_())
+  const cotangents = outputsOf(f, inputs).map((o) =>
+    o.detach().mul(0).add(0.7).add(o.detach().cos().mul(0.1)).requiresGrad_(),
+  )
   const gradients = (...all: Tensor[]): Tensor[] => {
     const xs = all.slice(0, inputs.length)
     const us = all.slice(inputs.length)
@@ -106,7 +133,9 @@ export function gradgradcheck(f: TensorFunction, inputs: readonly Tensor[], opti
     ).map((g, i) => g ?? xs[wanted[i]].mul(0))
   }
   const withGrad: TensorFunction = (...all) => {
-    const leaves = all.map((x, i) => (i < inputs.length && !inputs[i].requiresGrad ? x : x.requiresGrad ? x : x.detach().requiresGrad_()))
+    const leaves = all.map((x, i) =>
+      i < inputs.length && !inputs[i].requiresGrad ? x : x.requiresGrad ? x : x.detach().requiresGrad_(),
+    )
     return enableGrad(() => gradients(...leaves))
   }
   return gradcheck(withGrad, [...inputs, ...cotangents], options)

@@ -8,7 +8,9 @@ import type { Tensor } from '../tensor/tensor.ts'
 export type GradientHook = (grad: Tensor) => Tensor | null | undefined | void
 
 /** Called before a node runs, with the gradients of its outputs. */
-export type NodePreHook = (gradOutputs: readonly (Tensor | null)[]) => readonly (Tensor | null)[] | null | undefined | void
+export type NodePreHook = (
+  gradOutputs: readonly (Tensor | null)[],
+) => readonly (Tensor | null)[] | null | undefined | void
 
 /** Called after a node ran, with the gradients of its inputs and of its outputs. */
 export type NodeHook = (

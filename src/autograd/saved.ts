@@ -51,7 +51,9 @@ export class SavedTensor {
     if (this.hooks !== null) return this.hooks.unpack(this.packed)
     const tensor = this.tensor!
     if (tensor.storage.version !== this.version) {
-      const what = this.isOutput ? `, which is output ${tensor.autograd?.outputNumber ?? 0} of ${node.name()}` : describeSource(tensor)
+      const what = this.isOutput
+        ? `, which is output ${tensor.autograd?.outputNumber ?? 0} of ${node.name()}`
+        : describeSource(tensor)
       throw new RuntimeError(
         `one of the variables needed for gradient computation has been modified by an inplace operation: [${tensorClass(tensor)} ${formatSizes(tensor.sizes)}]${what}, is at version ${tensor.storage.version}; expected version ${this.version} instead. Hint: enable anomaly detection to find the operation that failed to compute its gradient, with torch.autograd.set_detect_anomaly(True).`,
       )
@@ -66,7 +68,12 @@ function describeSource(tensor: Tensor): string {
 }
 
 function tensorClass(tensor: Tensor): string {
-  const names: Record<string, string> = { float32: 'Float', float64: 'Double', float16: 'Half', bfloat16: 'BFloat16' }
+  const names: Record<string, string> = {
+    float32: 'Float',
+    float64: 'Double',
+    float16: 'Half',
+    bfloat16: 'BFloat16',
+  }
   return `torch.${names[tensor.dtype.name] ?? 'Long'}Tensor`
 }
 

@@ -9,7 +9,8 @@ import { type GradientHook, nextHookId, RemovableHandle } from './node.ts'
  * @throws RuntimeError for a tensor that requires no gradient.
  */
 export function registerHook(x: Tensor, hook: GradientHook): RemovableHandle {
-  if (!x.requiresGrad) throw new RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+  if (!x.requiresGrad)
+    throw new RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
   const node = x.gradFn
   const id = nextHookId()
   if (node === null) {
@@ -31,7 +32,8 @@ export function registerHook(x: Tensor, hook: GradientHook): RemovableHandle {
 
 /** Calls `hook(tensor)` after a gradient was added to this leaf's `grad`. Throws for tensors that are no leaves. */
 export function registerPostAccumulateGradHook(x: Tensor, hook: (tensor: Tensor) => void): RemovableHandle {
-  if (!x.requiresGrad) throw new RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+  if (!x.requiresGrad)
+    throw new RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
   if (!x.isLeaf) throw new RuntimeError('post accumulate grad hooks cannot be registered on non-leaf tensors')
   const state = x.ensureAutograd()
   state.postAccumulateHooks ??= new Map()

@@ -42,6 +42,8 @@ export function registerBackend(backend: Backend): void {
 export function backendFor(type: DeviceType): Backend {
   const backend = backends.get(type)
   if (backend === undefined)
-    throw new RuntimeError(`no backend for device '${type}' in this build; available: ${[...backends.keys()].join(', ')}`)
+    throw new RuntimeError(
+      `no backend for device '${type}' in this build; available: ${[...backends.keys()].join(', ')}`,
+    )
   return backend
 }

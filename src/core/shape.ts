@@ -195,7 +195,8 @@ export function inferSize(shape: readonly number[], numel: number): number[] {
     } else if (shape[i] < 0) throw new RuntimeError(`invalid shape dimension ${shape[i]}`)
     else product *= shape[i]
   }
-  const invalid = () => new RuntimeError(`shape '${formatSizes(shape)}' is invalid for input of size ${numel}`)
+  const invalid = () =>
+    new RuntimeError(`shape '${formatSizes(shape)}' is invalid for input of size ${numel}`)
   if (unknown < 0) {
     if (product !== numel) throw invalid()
     return [...shape]

@@ -3,7 +3,7 @@
 
 import { i0, i1 } from './special.ts'
 
-const euler = 0.57721566490153286061
+const euler = 0.5772156649015329
 
 // J0, J1, Y0, Y1 at x > 25 by Hankel's asymptotic series: amplitude and phase of a cosine.
 function hankel(order: 0 | 1, x: number): { j: number; y: number } {
@@ -27,6 +27,8 @@ function hankel(order: 0 | 1, x: number): { j: number; y: number } {
 
 // J of every order up to a limit at 0 < x <= 25: Miller's backward recurrence, normalised by J0 + 2 (J2 + J4 + ...) = 1.
 function allBesselJ(x: number): number[] {
+  // The recurrence would overflow on so long a way down; the first terms of the power series are exact here.
+  if (x < 1e-4) return [1 - (x * x) / 4, (x / 2) * (1 - (x * x) / 8), (x * x) / 8, 0]
   const start = 2 * Math.ceil((x + 40) / 2)
   const values = new Array<number>(start + 2).fill(0)
   values[start] = 1e-280
@@ -99,7 +101,7 @@ function besselK(order: 0 | 1, x: number, scaled: boolean): number {
   if (x === 0) return Number.POSITIVE_INFINITY
   if (x === Number.POSITIVE_INFINITY) return 0
   // So near 0 that the integral is long, the first terms of the series are exact.
-  if (x < 1e-8) return order === 0 ? -Math.log(x / 2) - euler : 1 / x
+  if (x < 1e-8) return (order === 0 ? -Math.log(x / 2) - euler : 1 / x) * (scaled ? 1 + x : 1)
   return scaledBesselK(order, x) * (scaled ? 1 : Math.exp(-x))
 }
 
@@ -161,5 +163,5 @@ export function airyAi(x: number): number {
     g += termG
     if (Math.abs(termF) + Math.abs(termG) < 1e-18) break
   }
-  return 0.35502805388781723926 * f - 0.25881940379280679841 * g
+  return 0.3550280538878172 * f - 0.2588194037928068 * g
 }

@@ -1,7 +1,7 @@
 // The slow, plain meaning of a kernel: one element after the other, by walking its expressions. Renderers are tested against it.
 
-import { RuntimeError } from '../core/errors.ts'
 import type { DType } from '../core/dtype.ts'
+import { RuntimeError } from '../core/errors.ts'
 import type { Expr, ValueType } from './expr.ts'
 import { hostMath } from './hostmath.ts'
 import { identityOf, type Kernel, type Launch, type Reduction, type Store } from './kernel.ts'
@@ -188,7 +188,10 @@ export function interpret(kernel: Kernel, launch: Launch, memories: readonly Ele
         return position[e.level === 'outer' ? e.dim : outer.length + e.dim]
       case 'load':
         if (e.where !== null && evaluate(e.where) === false) return convert(0, e.type)
-        return memories[e.operand].read(kernel.operands[e.operand].dtype, elementIndex(e.operand, e.level, e.at))
+        return memories[e.operand].read(
+          kernel.operands[e.operand].dtype,
+          elementIndex(e.operand, e.level, e.at),
+        )
       case 'unary':
         return unary(e.fn, e.type, evaluate(e.a))
       case 'binary':

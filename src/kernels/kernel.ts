@@ -188,9 +188,15 @@ export function identityOf(reduction: Reduction, type: ValueType): Expr {
     case 'prod':
       return constant(1, type)
     case 'max':
-      return constant(float ? -Infinity : type === 'i64' ? -(2n ** 63n) : type === 'bool' ? false : -(2 ** 31), type)
+      return constant(
+        float ? -Infinity : type === 'i64' ? -(2n ** 63n) : type === 'bool' ? false : -(2 ** 31),
+        type,
+      )
     case 'min':
-      return constant(float ? Infinity : type === 'i64' ? 2n ** 63n - 1n : type === 'bool' ? true : 2 ** 31 - 1, type)
+      return constant(
+        float ? Infinity : type === 'i64' ? 2n ** 63n - 1n : type === 'bool' ? true : 2 ** 31 - 1,
+        type,
+      )
     case 'any':
       return constant(false, type)
     case 'all':

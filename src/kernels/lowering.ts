@@ -1,8 +1,8 @@
 // Transcendental functions of float32 written out in arithmetic, so that every lane of a SIMD register computes them.
 // The polynomials are S. Moshier's Cephes (single precision): expf, logf, tanhf, and W. Cody's range reductions.
 
-import * as k from './expr.ts'
 import type { Expr, MathName } from './expr.ts'
+import * as k from './expr.ts'
 
 const f = (value: number): Expr => k.constant(value, 'f32')
 
@@ -13,7 +13,7 @@ function horner(x: Expr, coefficients: readonly number[]): Expr {
 }
 
 const expCoefficients = [
-  1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1,
+  1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1,
 ]
 
 /** 2^n for a whole number n between -126 and 127, made from its bits. */
@@ -25,14 +25,14 @@ function powerOfTwo(n: Expr): Expr {
 function exp(x: Expr): Expr {
   const clamped = k.min(k.max(x, f(-104)), f(89))
   const n = k.nearest(k.mul(clamped, f(1.44269504088896341)))
-  const r = k.sub(k.sub(clamped, k.mul(n, f(0.693359375))), k.mul(n, f(-2.12194440e-4)))
+  const r = k.sub(k.sub(clamped, k.mul(n, f(0.693359375))), k.mul(n, f(-2.1219444e-4)))
   const p = k.add(k.add(k.mul(k.mul(horner(r, expCoefficients), r), r), r), f(1))
   const half = k.floor(k.mul(n, f(0.5)))
   return k.mul(k.mul(p, powerOfTwo(half)), powerOfTwo(k.sub(n, half)))
 }
 
 const logCoefficients = [
-  7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1,
+  7.0376836292e-2, -1.151461031e-1, 1.167699874e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1,
   2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
 ]
 
@@ -49,10 +49,17 @@ function log(x: Expr): Expr {
   const e1 = k.select(small, k.sub(e0, f(1)), e0)
   const e = k.select(denormal, k.sub(e1, f(24)), e1)
   const z = k.mul(m, m)
-  const y = k.sub(k.add(k.mul(k.mul(horner(m, logCoefficients), m), z), k.mul(e, f(-2.12194440e-4))), k.mul(z, f(0.5)))
+  const y = k.sub(
+    k.add(k.mul(k.mul(horner(m, logCoefficients), m), z), k.mul(e, f(-2.1219444e-4))),
+    k.mul(z, f(0.5)),
+  )
   const result = k.add(k.add(m, y), k.mul(e, f(0.693359375)))
   // log of 0, of infinity, of a negative number or NaN
-  const special = k.select(k.eq(x, f(0)), f(-Infinity), k.select(k.eq(x, f(Infinity)), f(Infinity), f(Number.NaN)))
+  const special = k.select(
+    k.eq(x, f(0)),
+    f(-Infinity),
+    k.select(k.eq(x, f(Infinity)), f(Infinity), f(Number.NaN)),
+  )
   return k.select(k.and(k.gt(x, f(0)), k.lt(x, f(Infinity))), result, special)
 }
 

@@ -35,7 +35,8 @@ abstract class InplaceActivation extends Activation {
 
   constructor(options: InplaceOptions = {}) {
     super()
-    this.inplace = readOptions<InplaceOptions>(new.target.name, ['inplace'], undefined, options).inplace ?? false
+    this.inplace =
+      readOptions<InplaceOptions>(new.target.name, ['inplace'], undefined, options).inplace ?? false
   }
 
   override extraRepr(): string {
@@ -452,7 +453,12 @@ export class PReLU extends Activation {
   constructor(options?: PReLUOptions)
   constructor(first?: number | PReLUOptions, rest?: PReLUOptions) {
     super()
-    const options = readOptions<PReLUOptions>('PReLU', ['numParameters', 'init', 'device', 'dtype'], first, rest)
+    const options = readOptions<PReLUOptions>(
+      'PReLU',
+      ['numParameters', 'init', 'device', 'dtype'],
+      first,
+      rest,
+    )
     const { device, dtype } = factory(options)
     this.numParameters = options.numParameters ?? 1
     this.init = options.init ?? 0.25

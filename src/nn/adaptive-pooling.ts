@@ -49,7 +49,9 @@ export class AdaptiveMaxPool1d extends AdaptivePoolBase {
   constructor(outputSize: OutputSize, options: AdaptiveMaxPoolOptions = {}) {
     super(outputSize)
     const known = ['returnIndices'] as const
-    this.returnIndices = readOptions<AdaptiveMaxPoolOptions>('AdaptiveMaxPool1d', known, undefined, options).returnIndices ?? false
+    this.returnIndices =
+      readOptions<AdaptiveMaxPoolOptions>('AdaptiveMaxPool1d', known, undefined, options).returnIndices ??
+      false
   }
 
   override forward(input: Tensor): Tensor {
@@ -71,7 +73,9 @@ export class AdaptiveMaxPool2d extends AdaptivePoolBase {
   constructor(outputSize: OutputSize, options: AdaptiveMaxPoolOptions = {}) {
     super(outputSize)
     const known = ['returnIndices'] as const
-    this.returnIndices = readOptions<AdaptiveMaxPoolOptions>('AdaptiveMaxPool2d', known, undefined, options).returnIndices ?? false
+    this.returnIndices =
+      readOptions<AdaptiveMaxPoolOptions>('AdaptiveMaxPool2d', known, undefined, options).returnIndices ??
+      false
   }
 
   override forward(input: Tensor): Tensor {
@@ -93,7 +97,9 @@ export class AdaptiveMaxPool3d extends AdaptivePoolBase {
   constructor(outputSize: OutputSize, options: AdaptiveMaxPoolOptions = {}) {
     super(outputSize)
     const known = ['returnIndices'] as const
-    this.returnIndices = readOptions<AdaptiveMaxPoolOptions>('AdaptiveMaxPool3d', known, undefined, options).returnIndices ?? false
+    this.returnIndices =
+      readOptions<AdaptiveMaxPoolOptions>('AdaptiveMaxPool3d', known, undefined, options).returnIndices ??
+      false
   }
 
   override forward(input: Tensor): Tensor {
@@ -120,11 +126,21 @@ export abstract class FractionalMaxPoolBase extends Module {
   outputSize: number[] | null
   outputRatio: number[] | null
 
-  constructor(dimensions: number, kernelSize: SizeLike, first: SizeLike | null | FractionalMaxPoolOptions | undefined, rest?: FractionalMaxPoolOptions) {
+  constructor(
+    dimensions: number,
+    kernelSize: SizeLike,
+    first: SizeLike | null | FractionalMaxPoolOptions | undefined,
+    rest?: FractionalMaxPoolOptions,
+  ) {
     super()
     const name = new.target.name
     const known = ['outputSize', 'outputRatio', 'returnIndices', '_randomSamples'] as const
-    const { outputSize, outputRatio, returnIndices = false, _randomSamples = null } = readOptions<FractionalMaxPoolOptions>(name, known, first, rest)
+    const {
+      outputSize,
+      outputRatio,
+      returnIndices = false,
+      _randomSamples = null,
+    } = readOptions<FractionalMaxPoolOptions>(name, known, first, rest)
     this.kernelSize = expandSize(kernelSize, dimensions, 'kernelSize')
     if (this.kernelSize.some((k) => k <= 0))
       throw new ValueError(`kernel_size must be greater than 0, but got ${pySize(kernelSize)}`)
@@ -151,7 +167,11 @@ export abstract class FractionalMaxPoolBase extends Module {
 export class FractionalMaxPool2d extends FractionalMaxPoolBase {
   constructor(kernelSize: SizeLike, outputSize?: SizeLike | null, options?: FractionalMaxPoolOptions)
   constructor(kernelSize: SizeLike, options?: FractionalMaxPoolOptions)
-  constructor(kernelSize: SizeLike, first?: SizeLike | null | FractionalMaxPoolOptions, rest?: FractionalMaxPoolOptions) {
+  constructor(
+    kernelSize: SizeLike,
+    first?: SizeLike | null | FractionalMaxPoolOptions,
+    rest?: FractionalMaxPoolOptions,
+  ) {
     super(2, kernelSize, first, rest)
   }
 
@@ -164,7 +184,11 @@ export class FractionalMaxPool2d extends FractionalMaxPoolBase {
 export class FractionalMaxPool3d extends FractionalMaxPoolBase {
   constructor(kernelSize: SizeLike, outputSize?: SizeLike | null, options?: FractionalMaxPoolOptions)
   constructor(kernelSize: SizeLike, options?: FractionalMaxPoolOptions)
-  constructor(kernelSize: SizeLike, first?: SizeLike | null | FractionalMaxPoolOptions, rest?: FractionalMaxPoolOptions) {
+  constructor(
+    kernelSize: SizeLike,
+    first?: SizeLike | null | FractionalMaxPoolOptions,
+    rest?: FractionalMaxPoolOptions,
+  ) {
     super(3, kernelSize, first, rest)
   }
 

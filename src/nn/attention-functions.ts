@@ -6,7 +6,7 @@ import { pyRepr, Tuple } from '../core/python.ts'
 import { ones, zeros, zerosLike } from '../ops/creation.ts'
 import { dropout } from '../ops/dropout.ts'
 import { cat } from '../ops/joining.ts'
-import { fn, type FunctionInfo } from '../ops/op.ts'
+import { type FunctionInfo, fn } from '../ops/op.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { linear } from './linear-functions.ts'
 
@@ -24,9 +24,7 @@ export interface AttentionOptions {
   enableGqa?: boolean
 }
 
-export interface Attention {
-  (query: Tensor, key: Tensor, value: Tensor, options?: AttentionOptions): Tensor
-}
+export type Attention = (query: Tensor, key: Tensor, value: Tensor, options?: AttentionOptions) => Tensor
 
 /**
  * softmax(q kᵀ * scale + mask) v: queries `[..., L, E]`, keys `[..., S, E]`, values `[..., S, V]` to `[..., L, V]`.
@@ -39,7 +37,9 @@ export const scaledDotProductAttention: Attention & FunctionInfo = fn<Attention>
   (query: Tensor, key: Tensor, value: Tensor, options: AttentionOptions) => {
     const { attnMask = null, dropoutP = 0, isCausal = false, scale = null, enableGqa = false } = options
     if (attnMask !== null && isCausal)
-      throw new RuntimeError('_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True')
+      throw new RuntimeError(
+        '_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True',
+      )
     let [k, v] = [key, value]
     if (enableGqa) {
       const groups = (t: Tensor) => query.sizes[query.ndim - 3] / t.sizes[t.ndim - 3]
@@ -105,7 +105,13 @@ export interface MultiHeadAttentionOptions {
 /** The attention's output and, where they were asked for, its weights. */
 export type AttentionResult = [output: Tensor, weights: Tensor | null]
 
-function checkShapes(query: Tensor, key: Tensor, value: Tensor, padding: Tensor | null, mask: Tensor | null): boolean {
+function checkShapes(
+  query: Tensor,
+  key: Tensor,
+  value: Tensor,
+  padding: Tensor | null,
+  mask: Tensor | null,
+): boolean {
   const rank = query.ndim
   const kind = rank === 3 ? 'batched (3-D)' : 'unbatched (2-D)'
   if (rank !== 2 && rank !== 3)
@@ -131,7 +137,13 @@ function checkShapes(query: Tensor, key: Tensor, value: Tensor, padding: Tensor 
 function projectPacked(q: Tensor, k: Tensor, v: Tensor, w: Tensor, b: Tensor | null): Tensor[] {
   const e = q.sizes[q.ndim - 1]
   const stacked = (x: Tensor, n: number, weight: Tensor, bias: Tensor | null) =>
-    linear(x, weight, bias).unflatten(-1, [n, e]).unsqueeze(0).transpose(0, -2).squeeze(-2).contiguous().unbind(0)
+    linear(x, weight, bias)
+      .unflatten(-1, [n, e])
+      .unsqueeze(0)
+      .transpose(0, -2)
+      .squeeze(-2)
+      .contiguous()
+      .unbind(0)
   if (k === v) {
     if (q === k) return [...stacked(q, 3, w, b)]
     const [wq, wkv] = [w.narrow(0, 0, e), w.narrow(0, e, 2 * e)]
@@ -162,7 +174,12 @@ export function multiHeadAttentionForward(
   outProjBias: Tensor | null,
   options: MultiHeadAttentionOptions = {},
 ): AttentionResult {
-  const { training = true, needWeights = true, averageAttnWeights = true, useSeparateProjWeight = false } = options
+  const {
+    training = true,
+    needWeights = true,
+    averageAttnWeights = true,
+    useSeparateProjWeight = false,
+  } = options
   const { staticK = null, staticV = null } = options
   let { isCausal = false } = options
   const batched = checkShapes(query, key, value, options.keyPaddingMask ?? null, options.attnMask ?? null)
@@ -187,12 +204,24 @@ export function multiHeadAttentionForward(
   if (embed !== embedDimToCheck)
     throw new AssertionError(`was expecting embedding dimension of ${embedDimToCheck}, but got ${embed}`)
   const head = Math.floor(embed / numHeads)
-  if (head * numHeads !== embed) throw new AssertionError(`embed_dim ${embed} not divisible by num_heads ${numHeads}`)
+  if (head * numHeads !== embed)
+    throw new AssertionError(`embed_dim ${embed} not divisible by num_heads ${numHeads}`)
   checkKeysAndValues(k0, v0, useSeparateProjWeight)
 
   let [q, k, v] = useSeparateProjWeight
-    ? projectSeparately([q0, k0, v0], [options.qProjWeight, options.kProjWeight, options.vProjWeight], inProjBias, embed)
-    : projectPacked(q0, k0, v0, required(inProjWeight, 'use_separate_proj_weight is False but in_proj_weight is None'), inProjBias)
+    ? projectSeparately(
+        [q0, k0, v0],
+        [options.qProjWeight, options.kProjWeight, options.vProjWeight],
+        inProjBias,
+        embed,
+      )
+    : projectPacked(
+        q0,
+        k0,
+        v0,
+        required(inProjWeight, 'use_separate_proj_weight is False but in_proj_weight is None'),
+        inProjBias,
+      )
 
   if (mask !== null) mask = checkMask(mask, length, k0.sizes[0], batch * numHeads)
   const widen = () => {
@@ -223,7 +252,10 @@ export function multiHeadAttentionForward(
       throw new AssertionError(
         `Expected key_padded_mask.shape[0] to be ${batch} and shape[1] to be ${sources}, but got ${pyRepr([...keyPadding.sizes])}`,
       )
-    const spread = keyPadding.view(batch, 1, 1, sources).expand(-1, numHeads, -1, -1).reshape(heads, 1, sources)
+    const spread = keyPadding
+      .view(batch, 1, 1, sources)
+      .expand(-1, numHeads, -1, -1)
+      .reshape(heads, 1, sources)
     mask = mask === null ? spread : mask.add(spread)
   }
   const p = training ? dropoutP : 0
@@ -238,13 +270,19 @@ export function multiHeadAttentionForward(
     const keys = k.transpose(-2, -1)
     let weights = (mask === null ? scaled.bmm(keys) : mask.baddbmm(scaled, keys)).softmax(-1)
     if (p > 0) weights = dropout(weights, p)
-    const output = project(weights.bmm(v).transpose(0, 1).reshape(length * batch, embed))
+    const output = project(
+      weights
+        .bmm(v)
+        .transpose(0, 1)
+        .reshape(length * batch, embed),
+    )
     let shown = weights.view(batch, numHeads, length, sources)
     if (averageAttnWeights) shown = shown.mean(1)
     return Tuple.of<Tensor | null>(output, batched ? shown : shown.squeeze(0)) as unknown as AttentionResult
   }
   if (mask !== null)
-    mask = mask.sizes[0] === 1 && mask.ndim === 3 ? mask.unsqueeze(0) : mask.view(batch, numHeads, -1, sources)
+    mask =
+      mask.sizes[0] === 1 && mask.ndim === 3 ? mask.unsqueeze(0) : mask.view(batch, numHeads, -1, sources)
   const perHead = (x: Tensor, n: number) => x.view(batch, numHeads, n, head)
   const output = scaledDotProductAttention(perHead(q, length), perHead(k, sources), perHead(v, sources), {
     attnMask: mask,
@@ -273,7 +311,8 @@ function checkKeysAndValues(key: Tensor, value: Tensor, separate: boolean): void
     throw new AssertionError(
       `key's sequence and batch dims ${pyRepr(key.sizes.slice(0, 2))} do not match value's ${pyRepr(value.sizes.slice(0, 2))}`,
     )
-  if (!separate && !same(3)) throw new AssertionError(`key shape ${key.shape} does not match value shape ${value.shape}`)
+  if (!separate && !same(3))
+    throw new AssertionError(`key shape ${key.shape} does not match value shape ${value.shape}`)
 }
 
 function projectSeparately(
@@ -293,7 +332,8 @@ function projectSeparately(
 
 function checkMask(mask: Tensor, length: number, sources: number, heads: number): Tensor {
   const wanted = mask.ndim === 2 ? [length, sources] : [heads, length, sources]
-  if (mask.ndim !== 2 && mask.ndim !== 3) throw new TypeError_(`attn_mask's dimension ${mask.ndim} is not supported`)
+  if (mask.ndim !== 2 && mask.ndim !== 3)
+    throw new TypeError_(`attn_mask's dimension ${mask.ndim} is not supported`)
   if (mask.sizes.join() !== wanted.join())
     throw new RuntimeError(
       `The shape of the ${mask.ndim}D attn_mask is ${mask.shape}, but should be ${pyRepr(Tuple.of(...wanted))}.`,

@@ -70,7 +70,8 @@ function callWithHooks(module: Module, given: unknown[], own: ModuleHooks): unkn
         call.given ||= Object.keys(call.kwargs).length > 0
       } else {
         const replaced = (hook as ForwardPreHook)(module, call.args)
-        if (replaced !== null && replaced !== undefined) call.args = Array.isArray(replaced) ? replaced : [replaced]
+        if (replaced !== null && replaced !== undefined)
+          call.args = Array.isArray(replaced) ? replaced : [replaced]
       }
     }
     let gradients: GradientWatch | null = null

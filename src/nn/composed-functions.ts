@@ -1,9 +1,9 @@
 // Functions of nn.functional that are compositions of a few others: normalize, localResponseNorm.
 
 import { ValueError } from '../core/errors.ts'
-import { fn, type FunctionInfo } from '../ops/op.ts'
-import { cat } from '../ops/joining.ts'
 import { zeros } from '../ops/creation.ts'
+import { cat } from '../ops/joining.ts'
+import { type FunctionInfo, fn } from '../ops/op.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 
 /** Options of `localResponseNorm`. */
@@ -24,11 +24,16 @@ export const localResponseNorm: LocalResponseNormFunction & FunctionInfo = fn<Lo
   ['input', 'size'],
   ['alpha', 'beta', 'k'],
   (input: Tensor, size: number, { alpha = 1e-4, beta = 0.75, k = 1 }: LocalResponseNormSettings) => {
-    if (input.ndim < 3) throw new ValueError(`Expected 3D or higher dimensionality input (got ${input.ndim} dimensions)`)
+    if (input.ndim < 3)
+      throw new ValueError(`Expected 3D or higher dimensionality input (got ${input.ndim} dimensions)`)
     if (input.numel() === 0) return input
     const [n, c, ...rest] = input.sizes
-    const border = (channels: number) => zeros([n, channels, ...rest], { dtype: input.dtype, device: input.device })
-    const squares = cat([border(Math.floor(size / 2)), input.mul(input), border(Math.floor((size - 1) / 2))], 1)
+    const border = (channels: number) =>
+      zeros([n, channels, ...rest], { dtype: input.dtype, device: input.device })
+    const squares = cat(
+      [border(Math.floor(size / 2)), input.mul(input), border(Math.floor((size - 1) / 2))],
+      1,
+    )
     // The sum over a window of channels, as a sum of shifted views.
     let sum = squares.narrow(1, 0, c)
     for (let i = 1; i < size; i++) sum = sum.add(squares.narrow(1, i, c))

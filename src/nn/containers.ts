@@ -20,7 +20,9 @@ export function wrapIndex(index: number, length: number): number {
 /** The positions of Python's slice `[start:stop:step]`. */
 export function slicePositions(length: number, start?: number, stop?: number, step = 1): number[] {
   const clip = (i: number | undefined, fallback: number) =>
-    i === undefined ? fallback : Math.min(Math.max(i < 0 ? i + length : i, step > 0 ? 0 : -1), step > 0 ? length : length - 1)
+    i === undefined
+      ? fallback
+      : Math.min(Math.max(i < 0 ? i + length : i, step > 0 ? 0 : -1), step > 0 ? length : length - 1)
   const from = clip(start, step > 0 ? 0 : length - 1)
   const to = clip(stop, step > 0 ? length : -1)
   const result: number[] = []
@@ -134,7 +136,8 @@ export class Sequential<L extends Layers = Layers> extends Module {
 
   /** Puts a layer before the one at `index`. Throws IndexError. */
   insert(index: number, layer: Module): this {
-    if (!isModule(layer)) throw new AssertionError("module should be of type: <class 'torch.nn.modules.module.Module'>")
+    if (!isModule(layer))
+      throw new AssertionError("module should be of type: <class 'torch.nn.modules.module.Module'>")
     const children = childrenOf(this)
     const n = children.length
     if (index < -n || index > n) throw new IndexError(`Index out of range: ${index}`)
@@ -202,7 +205,9 @@ export class ModuleList<M extends Module = Layer> extends Module {
   /** Throws TypeError for what is not iterable. */
   extend(modules: Iterable<M>): this {
     if (modules === null || modules === undefined || typeof modules[Symbol.iterator] !== 'function')
-      throw new TypeError_(`ModuleList.extend should be called with an iterable, but got ${typeName(modules)}`)
+      throw new TypeError_(
+        `ModuleList.extend should be called with an iterable, but got ${typeName(modules)}`,
+      )
     const start = this.length
     let i = 0
     for (const module of [...modules]) this.registerModule(String(start + i++), module)
@@ -329,11 +334,18 @@ export function pairsOf<V>(name: string, source: unknown): Iterable<readonly [st
   if (source instanceof Map) return source
   if (source instanceof ModuleDict) return source.items() as unknown as [string, V][]
   if (isOptions(source)) return Object.entries(source) as [string, V][]
-  if (source === null || source === undefined || typeof (source as Iterable<unknown>)[Symbol.iterator] !== 'function')
-    throw new TypeError_(`${name}.update should be called with an iterable of key/value pairs, but got ${typeName(source)}`)
+  if (
+    source === null ||
+    source === undefined ||
+    typeof (source as Iterable<unknown>)[Symbol.iterator] !== 'function'
+  )
+    throw new TypeError_(
+      `${name}.update should be called with an iterable of key/value pairs, but got ${typeName(source)}`,
+    )
   const pairs = [...(source as Iterable<readonly [string, V]>)]
   pairs.forEach((pair, i) => {
-    if (!Array.isArray(pair)) throw new TypeError_(`${name} update sequence element #${i} should be Iterable; is ${typeName(pair)}`)
+    if (!Array.isArray(pair))
+      throw new TypeError_(`${name} update sequence element #${i} should be Iterable; is ${typeName(pair)}`)
     if (pair.length !== 2)
       throw new ValueError(`${name} update sequence element #${i} has length ${pair.length}; 2 is required`)
   })

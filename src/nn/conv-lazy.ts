@@ -3,7 +3,12 @@
 import { RuntimeError, ValueError } from '../core/errors.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { Conv1d, Conv2d, Conv3d, type ConvNd, type ConvOptions, convOptions } from './conv.ts'
-import { ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, type ConvTransposeOptions } from './conv-transpose.ts'
+import {
+  ConvTranspose1d,
+  ConvTranspose2d,
+  ConvTranspose3d,
+  type ConvTransposeOptions,
+} from './conv-transpose.ts'
 import { hasUninitializedParams, type LazyModule, makeLazy, materializeWeights } from './lazy.ts'
 import { readOptions, type SizeLike } from './options.ts'
 import { nameOf } from './registry.ts'
@@ -12,7 +17,12 @@ import { UninitializedParameter } from './uninitialized.ts'
 const lazyTransposeOptions = [...convOptions, 'outputPadding'] as const
 
 /** Makes a convolution built with no channels lazy, with this many output channels. */
-function finish(layer: ConvNd & LazyModule, outChannels: number, options: ConvOptions | ConvTransposeOptions, usual: { readonly prototype: object }): void {
+function finish(
+  layer: ConvNd & LazyModule,
+  outChannels: number,
+  options: ConvOptions | ConvTransposeOptions,
+  usual: { readonly prototype: object },
+): void {
   const { bias = true, device, dtype } = options
   layer.weight = new UninitializedParameter({ device, dtype })
   layer.outChannels = outChannels
@@ -94,8 +104,18 @@ export class LazyConv3d<Out extends number = number> extends Conv3d<number, Out>
 export class LazyConvTranspose1d<Out extends number = number> extends ConvTranspose1d<number, Out> {
   constructor(outChannels: Out, kernelSize: SizeLike, stride?: SizeLike, options?: ConvTransposeOptions)
   constructor(outChannels: Out, kernelSize: SizeLike, options?: ConvTransposeOptions)
-  constructor(outChannels: Out, kernelSize: SizeLike, first?: SizeLike | ConvTransposeOptions, rest?: ConvTransposeOptions) {
-    const options = readOptions<ConvTransposeOptions>('LazyConvTranspose1d', lazyTransposeOptions, first, rest)
+  constructor(
+    outChannels: Out,
+    kernelSize: SizeLike,
+    first?: SizeLike | ConvTransposeOptions,
+    rest?: ConvTransposeOptions,
+  ) {
+    const options = readOptions<ConvTransposeOptions>(
+      'LazyConvTranspose1d',
+      lazyTransposeOptions,
+      first,
+      rest,
+    )
     super(0, 0 as Out, kernelSize, { ...options, bias: false })
     finish(this, outChannels, options, ConvTranspose1d)
   }
@@ -113,8 +133,18 @@ export class LazyConvTranspose1d<Out extends number = number> extends ConvTransp
 export class LazyConvTranspose2d<Out extends number = number> extends ConvTranspose2d<number, Out> {
   constructor(outChannels: Out, kernelSize: SizeLike, stride?: SizeLike, options?: ConvTransposeOptions)
   constructor(outChannels: Out, kernelSize: SizeLike, options?: ConvTransposeOptions)
-  constructor(outChannels: Out, kernelSize: SizeLike, first?: SizeLike | ConvTransposeOptions, rest?: ConvTransposeOptions) {
-    const options = readOptions<ConvTransposeOptions>('LazyConvTranspose2d', lazyTransposeOptions, first, rest)
+  constructor(
+    outChannels: Out,
+    kernelSize: SizeLike,
+    first?: SizeLike | ConvTransposeOptions,
+    rest?: ConvTransposeOptions,
+  ) {
+    const options = readOptions<ConvTransposeOptions>(
+      'LazyConvTranspose2d',
+      lazyTransposeOptions,
+      first,
+      rest,
+    )
     super(0, 0 as Out, kernelSize, { ...options, bias: false })
     finish(this, outChannels, options, ConvTranspose2d)
   }
@@ -132,8 +162,18 @@ export class LazyConvTranspose2d<Out extends number = number> extends ConvTransp
 export class LazyConvTranspose3d<Out extends number = number> extends ConvTranspose3d<number, Out> {
   constructor(outChannels: Out, kernelSize: SizeLike, stride?: SizeLike, options?: ConvTransposeOptions)
   constructor(outChannels: Out, kernelSize: SizeLike, options?: ConvTransposeOptions)
-  constructor(outChannels: Out, kernelSize: SizeLike, first?: SizeLike | ConvTransposeOptions, rest?: ConvTransposeOptions) {
-    const options = readOptions<ConvTransposeOptions>('LazyConvTranspose3d', lazyTransposeOptions, first, rest)
+  constructor(
+    outChannels: Out,
+    kernelSize: SizeLike,
+    first?: SizeLike | ConvTransposeOptions,
+    rest?: ConvTransposeOptions,
+  ) {
+    const options = readOptions<ConvTransposeOptions>(
+      'LazyConvTranspose3d',
+      lazyTransposeOptions,
+      first,
+      rest,
+    )
     super(0, 0 as Out, kernelSize, { ...options, bias: false })
     finish(this, outChannels, options, ConvTranspose3d)
   }

@@ -4,7 +4,7 @@ import { ValueError } from '../core/errors.ts'
 import { pyRepr } from '../core/python.ts'
 import { isOptions } from '../ops/op.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { type ConvOptions, ConvNd, type ConvSettings, convOptions, convSettings } from './conv.ts'
+import { ConvNd, type ConvOptions, type ConvSettings, convOptions, convSettings } from './conv.ts'
 import * as F from './functional.ts'
 import { expandSize, readOptions, type SizeLike } from './options.ts'
 
@@ -31,8 +31,16 @@ export function transposeSettings(
   first: SizeLike | ConvTransposeOptions | undefined,
   rest: ConvTransposeOptions | undefined,
 ): ConvSettings {
-  const { outputPadding = 0, ...options } = readOptions<ConvTransposeOptions>(layer, transposeOptions, first, rest)
-  return { ...convSettings(layer, n, kernelSize, options, undefined), outputPadding: expandSize(outputPadding, n, 'outputPadding') }
+  const { outputPadding = 0, ...options } = readOptions<ConvTransposeOptions>(
+    layer,
+    transposeOptions,
+    first,
+    rest,
+  )
+  return {
+    ...convSettings(layer, n, kernelSize, options, undefined),
+    outputPadding: expandSize(outputPadding, n, 'outputPadding'),
+  }
 }
 
 /** What the transposed convolutions share. */
@@ -45,17 +53,27 @@ export abstract class ConvTransposeNd extends ConvNd {
 
   /** The call's arguments for the functional form. */
   protected settingsFor(input: Tensor, call?: readonly number[] | ConvTransposeCall | null) {
-    const outputSize = isOptions(call) ? (call as ConvTransposeCall).outputSize : (call as readonly number[] | null | undefined)
+    const outputSize = isOptions(call)
+      ? (call as ConvTransposeCall).outputSize
+      : (call as readonly number[] | null | undefined)
     const { bias, stride, dilation, groups } = this
     const padding = this.padding as number[]
-    return { bias, stride, padding, outputPadding: this.outputPaddingFor(input, outputSize), groups, dilation }
+    return {
+      bias,
+      stride,
+      padding,
+      outputPadding: this.outputPaddingFor(input, outputSize),
+      groups,
+      dilation,
+    }
   }
 
   private outputPaddingFor(input: Tensor, outputSize: readonly number[] | null | undefined): number[] {
     if (outputSize === null || outputSize === undefined) return this.outputPadding
     const n = this.kernelSize.length
     const batched = input.ndim === n + 2
-    const wanted = outputSize.length === n + (batched ? 2 : 1) ? outputSize.slice(batched ? 2 : 1) : outputSize
+    const wanted =
+      outputSize.length === n + (batched ? 2 : 1) ? outputSize.slice(batched ? 2 : 1) : outputSize
     if (wanted.length !== n)
       throw new ValueError(
         `ConvTranspose${n}D: for ${input.ndim}D input, output_size must have ${n} or ${n + (batched ? 2 : 1)} elements (got ${outputSize.length})`,
@@ -78,8 +96,17 @@ export abstract class ConvTransposeNd extends ConvNd {
 }
 
 /** A transposed convolution over one dimension: `[N, inChannels, L]` or without N. */
-export class ConvTranspose1d<In extends number = number, Out extends number = number> extends ConvTransposeNd {
-  constructor(inChannels: In, outChannels: Out, kernelSize: SizeLike, stride?: SizeLike, options?: ConvTransposeOptions)
+export class ConvTranspose1d<
+  In extends number = number,
+  Out extends number = number,
+> extends ConvTransposeNd {
+  constructor(
+    inChannels: In,
+    outChannels: Out,
+    kernelSize: SizeLike,
+    stride?: SizeLike,
+    options?: ConvTransposeOptions,
+  )
   constructor(inChannels: In, outChannels: Out, kernelSize: SizeLike, options?: ConvTransposeOptions)
   constructor(
     inChannels: In,
@@ -97,8 +124,17 @@ export class ConvTranspose1d<In extends number = number, Out extends number = nu
 }
 
 /** A transposed convolution over two dimensions: `[N, inChannels, H, W]` or without N. */
-export class ConvTranspose2d<In extends number = number, Out extends number = number> extends ConvTransposeNd {
-  constructor(inChannels: In, outChannels: Out, kernelSize: SizeLike, stride?: SizeLike, options?: ConvTransposeOptions)
+export class ConvTranspose2d<
+  In extends number = number,
+  Out extends number = number,
+> extends ConvTransposeNd {
+  constructor(
+    inChannels: In,
+    outChannels: Out,
+    kernelSize: SizeLike,
+    stride?: SizeLike,
+    options?: ConvTransposeOptions,
+  )
   constructor(inChannels: In, outChannels: Out, kernelSize: SizeLike, options?: ConvTransposeOptions)
   constructor(
     inChannels: In,
@@ -116,8 +152,17 @@ export class ConvTranspose2d<In extends number = number, Out extends number = nu
 }
 
 /** A transposed convolution over three dimensions: `[N, inChannels, D, H, W]` or without N. */
-export class ConvTranspose3d<In extends number = number, Out extends number = number> extends ConvTransposeNd {
-  constructor(inChannels: In, outChannels: Out, kernelSize: SizeLike, stride?: SizeLike, options?: ConvTransposeOptions)
+export class ConvTranspose3d<
+  In extends number = number,
+  Out extends number = number,
+> extends ConvTransposeNd {
+  constructor(
+    inChannels: In,
+    outChannels: Out,
+    kernelSize: SizeLike,
+    stride?: SizeLike,
+    options?: ConvTransposeOptions,
+  )
   constructor(inChannels: In, outChannels: Out, kernelSize: SizeLike, options?: ConvTransposeOptions)
   constructor(
     inChannels: In,

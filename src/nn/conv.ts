@@ -7,7 +7,16 @@ import * as F from './functional.ts'
 import * as init from './init.ts'
 import { initializeBias } from './linear.ts'
 import { Module } from './module.ts'
-import { emptyParameter, expandSize, type FactoryOptions, factory, readOptions, repeatEach, type SizeLike, tuple } from './options.ts'
+import {
+  emptyParameter,
+  expandSize,
+  type FactoryOptions,
+  factory,
+  readOptions,
+  repeatEach,
+  type SizeLike,
+  tuple,
+} from './options.ts'
 import type { Parameter } from './parameter.ts'
 
 /** What is beyond the border of the input. */
@@ -54,7 +63,11 @@ export interface ConvSettings {
 
 const paddingModes = ['zeros', 'reflect', 'replicate', 'circular']
 
-function check({ groups, padding, stride, paddingMode }: ConvSettings, inChannels: number, outChannels: number): void {
+function check(
+  { groups, padding, stride, paddingMode }: ConvSettings,
+  inChannels: number,
+  outChannels: number,
+): void {
   if (groups <= 0) throw new ValueError('groups must be a positive integer')
   if (inChannels % groups !== 0) throw new ValueError('in_channels must be divisible by groups')
   if (outChannels % groups !== 0) throw new ValueError('out_channels must be divisible by groups')
@@ -133,7 +146,11 @@ export abstract class ConvNd extends Module {
 
   resetParameters(): void {
     init.kaimingUniform_(this.weight, { a: Math.sqrt(5) })
-    if (this.bias !== null) initializeBias(this.bias, this.weight.sizes.slice(1).reduce((a, b) => a * b, 1))
+    if (this.bias !== null)
+      initializeBias(
+        this.bias,
+        this.weight.sizes.slice(1).reduce((a, b) => a * b, 1),
+      )
   }
 
   /** Pads the input where that is not with zeros, and says how much padding is left for the convolution. */
@@ -168,7 +185,16 @@ export function convSettings(
   rest: ConvOptions | undefined,
 ): ConvSettings {
   const options = readOptions<ConvOptions>(layer, convOptions, first, rest)
-  const { stride = 1, padding = 0, dilation = 1, groups = 1, bias = true, paddingMode = 'zeros', device, dtype } = options
+  const {
+    stride = 1,
+    padding = 0,
+    dilation = 1,
+    groups = 1,
+    bias = true,
+    paddingMode = 'zeros',
+    device,
+    dtype,
+  } = options
   return {
     kernelSize: expandSize(kernelSize, n, 'kernelSize'),
     stride: expandSize(stride, n, 'stride'),
@@ -184,45 +210,99 @@ export function convSettings(
 
 /** Convolves `[N, inChannels, L]` (or without N) with kernels of length `kernelSize`. */
 export class Conv1d<In extends number = number, Out extends number = number> extends ConvNd {
-  constructor(inChannels: In, outChannels: Out, kernelSize: SizeLike, stride?: SizeLike, options?: ConvOptions)
+  constructor(
+    inChannels: In,
+    outChannels: Out,
+    kernelSize: SizeLike,
+    stride?: SizeLike,
+    options?: ConvOptions,
+  )
   constructor(inChannels: In, outChannels: Out, kernelSize: SizeLike, options?: ConvOptions)
-  constructor(inChannels: In, outChannels: Out, kernelSize: SizeLike, first?: SizeLike | ConvOptions, rest?: ConvOptions) {
+  constructor(
+    inChannels: In,
+    outChannels: Out,
+    kernelSize: SizeLike,
+    first?: SizeLike | ConvOptions,
+    rest?: ConvOptions,
+  ) {
     super(inChannels, outChannels, false, convSettings('Conv1d', 1, kernelSize, first, rest))
   }
 
   override forward(input: Tensor): Tensor {
     const { stride, dilation, groups } = this
     const ready = this.padded(input)
-    return F.conv1d(ready.input, this.weight, { bias: this.bias, stride, padding: ready.padding, dilation, groups })
+    return F.conv1d(ready.input, this.weight, {
+      bias: this.bias,
+      stride,
+      padding: ready.padding,
+      dilation,
+      groups,
+    })
   }
 }
 
 /** Convolves `[N, inChannels, H, W]` (or without N) with kernels of `kernelSize`, a number or `[height, width]`. */
 export class Conv2d<In extends number = number, Out extends number = number> extends ConvNd {
-  constructor(inChannels: In, outChannels: Out, kernelSize: SizeLike, stride?: SizeLike, options?: ConvOptions)
+  constructor(
+    inChannels: In,
+    outChannels: Out,
+    kernelSize: SizeLike,
+    stride?: SizeLike,
+    options?: ConvOptions,
+  )
   constructor(inChannels: In, outChannels: Out, kernelSize: SizeLike, options?: ConvOptions)
-  constructor(inChannels: In, outChannels: Out, kernelSize: SizeLike, first?: SizeLike | ConvOptions, rest?: ConvOptions) {
+  constructor(
+    inChannels: In,
+    outChannels: Out,
+    kernelSize: SizeLike,
+    first?: SizeLike | ConvOptions,
+    rest?: ConvOptions,
+  ) {
     super(inChannels, outChannels, false, convSettings('Conv2d', 2, kernelSize, first, rest))
   }
 
   override forward(input: Tensor): Tensor {
     const { stride, dilation, groups } = this
     const ready = this.padded(input)
-    return F.conv2d(ready.input, this.weight, { bias: this.bias, stride, padding: ready.padding, dilation, groups })
+    return F.conv2d(ready.input, this.weight, {
+      bias: this.bias,
+      stride,
+      padding: ready.padding,
+      dilation,
+      groups,
+    })
   }
 }
 
 /** Convolves `[N, inChannels, D, H, W]` (or without N) with kernels of `kernelSize`. */
 export class Conv3d<In extends number = number, Out extends number = number> extends ConvNd {
-  constructor(inChannels: In, outChannels: Out, kernelSize: SizeLike, stride?: SizeLike, options?: ConvOptions)
+  constructor(
+    inChannels: In,
+    outChannels: Out,
+    kernelSize: SizeLike,
+    stride?: SizeLike,
+    options?: ConvOptions,
+  )
   constructor(inChannels: In, outChannels: Out, kernelSize: SizeLike, options?: ConvOptions)
-  constructor(inChannels: In, outChannels: Out, kernelSize: SizeLike, first?: SizeLike | ConvOptions, rest?: ConvOptions) {
+  constructor(
+    inChannels: In,
+    outChannels: Out,
+    kernelSize: SizeLike,
+    first?: SizeLike | ConvOptions,
+    rest?: ConvOptions,
+  ) {
     super(inChannels, outChannels, false, convSettings('Conv3d', 3, kernelSize, first, rest))
   }
 
   override forward(input: Tensor): Tensor {
     const { stride, dilation, groups } = this
     const ready = this.padded(input)
-    return F.conv3d(ready.input, this.weight, { bias: this.bias, stride, padding: ready.padding, dilation, groups })
+    return F.conv3d(ready.input, this.weight, {
+      bias: this.bias,
+      stride,
+      padding: ready.padding,
+      dilation,
+      groups,
+    })
   }
 }

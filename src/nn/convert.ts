@@ -42,7 +42,8 @@ function parseTarget(target: DType | DeviceLike | Tensor | ModuleToOptions): {
   if (target instanceof DType) return { device: null, dtype: target }
   if (target instanceof Tensor) return { device: target.device, dtype: target.dtype }
   if (typeof target === 'string' || target instanceof Device) return { device: toDevice(target), dtype: null }
-  if (!isOptions(target)) throw new TypeError_('to() expects a dtype, a device, a Tensor or { device, dtype }')
+  if (!isOptions(target))
+    throw new TypeError_('to() expects a dtype, a device, a Tensor or { device, dtype }')
   const { device, dtype } = target as ModuleToOptions
   return { device: device == null ? null : toDevice(device), dtype: dtype ?? null }
 }

@@ -36,8 +36,12 @@ const crossMapOp: Op<Settings> = {
     const reach = Math.floor((size - 1) / 2)
     const squares = x.pow(2)
     // PyTorch's running sum never lets go of channel 0.
-    const sums = windowSums(squares, reach, reach).map((sum, c) => (c > reach ? sum.add(squares.narrow(1, 0, 1)) : sum))
-    const scale = cat(sums, 1).mul(alpha / size).add(k)
+    const sums = windowSums(squares, reach, reach).map((sum, c) =>
+      c > reach ? sum.add(squares.narrow(1, 0, 1)) : sum,
+    )
+    const scale = cat(sums, 1)
+      .mul(alpha / size)
+      .add(k)
     return [scale.pow(-beta).mul(x), scale]
   },
   saves: [0],
@@ -49,7 +53,12 @@ const crossMapOp: Op<Settings> = {
     const [x, out, scale] = [c.input(0), c.output(0), c.output(1)]
     const before = Math.trunc(size - (size - 1) / 2)
     const ratios = cat(windowSums(g!.mul(out).div(scale), before, size - 1 - before), 1)
-    return [scale.pow(-beta).mul(g!).sub(x.mul(ratios).mul((2 * alpha * beta) / size))]
+    return [
+      scale
+        .pow(-beta)
+        .mul(g!)
+        .sub(x.mul(ratios).mul((2 * alpha * beta) / size)),
+    ]
   },
 }
 
@@ -65,7 +74,12 @@ export class CrossMapLRN2d extends Module {
   constructor(size: number, options?: LocalResponseNormOptions)
   constructor(size: number, first?: number | LocalResponseNormOptions, rest?: LocalResponseNormOptions) {
     super()
-    const options = readOptions<LocalResponseNormOptions>('CrossMapLRN2d', ['alpha', 'beta', 'k'], first, rest)
+    const options = readOptions<LocalResponseNormOptions>(
+      'CrossMapLRN2d',
+      ['alpha', 'beta', 'k'],
+      first,
+      rest,
+    )
     this.size = size
     this.alpha = options.alpha ?? 1e-4
     this.beta = options.beta ?? 0.75
@@ -73,7 +87,8 @@ export class CrossMapLRN2d extends Module {
   }
 
   override forward(input: Tensor): Tensor {
-    if (input.ndim !== 4) throw new ValueError(`CrossMapLRN2d: Expected input to be 4D, got ${input.ndim}D instead.`)
+    if (input.ndim !== 4)
+      throw new ValueError(`CrossMapLRN2d: Expected input to be 4D, got ${input.ndim}D instead.`)
     const { size, alpha, beta, k } = this
     return applyMany(crossMapOp, [input], { size, alpha, beta, k })[0]
   }

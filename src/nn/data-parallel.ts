@@ -1,7 +1,7 @@
 // DataParallel: PyTorch's wrapper for several GPUs, of which there are none here.
 
-import { Module } from './module.ts'
 import type { Layer } from './module.ts'
+import { Module } from './module.ts'
 
 /** Calls the module it wraps; kept so that models and state dicts written for it work. */
 export class DataParallel<M extends Module = Layer> extends Module {
@@ -13,6 +13,8 @@ export class DataParallel<M extends Module = Layer> extends Module {
   }
 
   override forward(...inputs: Parameters<M['forward']>): ReturnType<M['forward']> {
-    return (this.module as unknown as (...values: unknown[]) => unknown)(...inputs) as ReturnType<M['forward']>
+    return (this.module as unknown as (...values: unknown[]) => unknown)(...inputs) as ReturnType<
+      M['forward']
+    >
   }
 }

@@ -51,7 +51,12 @@ export class PairwiseDistance extends Module {
   constructor(options?: PairwiseDistanceOptions)
   constructor(first?: number | PairwiseDistanceOptions, rest?: PairwiseDistanceOptions) {
     super()
-    const options = readOptions<PairwiseDistanceOptions>('PairwiseDistance', ['p', 'eps', 'keepdim'], first, rest)
+    const options = readOptions<PairwiseDistanceOptions>(
+      'PairwiseDistance',
+      ['p', 'eps', 'keepdim'],
+      first,
+      rest,
+    )
     this.norm = options.p ?? 2
     this.eps = options.eps ?? 1e-6
     this.keepdim = options.keepdim ?? false

@@ -2,12 +2,12 @@
 
 import { ValueError } from '../core/errors.ts'
 import { pyFloat } from '../core/python.ts'
-import { pyBool } from './text.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import * as F from './functional.ts'
 import { Module } from './module.ts'
 import { readOptions } from './options.ts'
 import type { keepsWidth } from './sequential-types.ts'
+import { pyBool } from './text.ts'
 
 /** Options of the dropout layers. */
 export interface DropoutOptions {

@@ -47,7 +47,9 @@ export class Unflatten extends Module {
   constructor(dim: number, unflattenedSize: readonly number[]) {
     super()
     if (!Array.isArray(unflattenedSize))
-      throw new TypeError_(`unflattened_size must be a tuple of ints, but found type ${typeName(unflattenedSize)}`)
+      throw new TypeError_(
+        `unflattened_size must be a tuple of ints, but found type ${typeName(unflattenedSize)}`,
+      )
     unflattenedSize.forEach((size, i) => {
       if (!Number.isInteger(size))
         throw new TypeError_(
@@ -140,7 +142,12 @@ export class Fold extends Module {
 
   constructor(outputSize: SizeLike, kernelSize: SizeLike, dilation?: SizeLike, options?: FoldOptions)
   constructor(outputSize: SizeLike, kernelSize: SizeLike, options?: FoldOptions)
-  constructor(outputSize: SizeLike, kernelSize: SizeLike, first?: SizeLike | FoldOptions, rest?: FoldOptions) {
+  constructor(
+    outputSize: SizeLike,
+    kernelSize: SizeLike,
+    first?: SizeLike | FoldOptions,
+    rest?: FoldOptions,
+  ) {
     super()
     const options = readOptions<FoldOptions>('Fold', foldOptions, first, rest)
     this.outputSize = outputSize

@@ -1,20 +1,27 @@
 // The namespace torch.nn.functional.
 
 export * from '../ops/activations.ts'
-export * from '../ops/class-losses.ts'
+export * from '../ops/avg-pooling.ts'
 export * from '../ops/convolution.ts'
-export * from '../ops/ctc-loss.ts'
 export * from '../ops/distances.ts'
 export * from '../ops/dropout.ts'
 export * from '../ops/embedding.ts'
-export * from '../ops/avg-pooling.ts'
-export * from '../ops/max-pooling.ts'
 export * from '../ops/losses.ts'
 export { sigmoid, tanh } from '../ops/math.ts'
-export { batchNorm, groupNorm, instanceNorm, layerNorm, logSoftmax, rmsNorm, softmax } from '../ops/normalization.ts'
+export * from '../ops/max-pooling.ts'
+export {
+  batchNorm,
+  groupNorm,
+  instanceNorm,
+  layerNorm,
+  logSoftmax,
+  rmsNorm,
+  softmax,
+} from '../ops/normalization.ts'
+export * from '../ops/padding.ts'
+export * from '../ops/pooling.ts'
 export { multiHeadAttentionForward, scaledDotProductAttention } from './attention-functions.ts'
 export { localResponseNorm, normalize } from './composed-functions.ts'
 export { linearCrossEntropy } from './large-output.ts'
 export { bilinear, linear } from './linear-functions.ts'
 export { channelShuffle, pixelShuffle, pixelUnshuffle } from './shuffle-functions.ts'
-export * from '../ops/pooling.ts'

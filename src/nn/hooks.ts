@@ -3,8 +3,8 @@
 import { nextHookId, RemovableHandle } from '../autograd/node.ts'
 import { RuntimeError } from '../core/errors.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import type { Module } from './module.ts'
 import type { IncompatibleKeys } from './load-state-dict.ts'
+import type { Module } from './module.ts'
 import type { LocalMetadata, StateDict } from './state-dict.ts'
 
 /** The trailing options object of a call, empty where there is none: Python's keyword arguments. */

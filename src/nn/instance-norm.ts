@@ -5,7 +5,15 @@ import type { Tensor } from '../tensor/tensor.ts'
 import * as F from './functional.ts'
 import { hasUninitializedParams } from './lazy.ts'
 import type { LoadReport } from './load-state-dict.ts'
-import { expectDims, initializeNorm, lazyNormOptions, makeNormLazy, NormBase, type NormOptions, readNormOptions } from './norm.ts'
+import {
+  expectDims,
+  initializeNorm,
+  lazyNormOptions,
+  makeNormLazy,
+  NormBase,
+  type NormOptions,
+  readNormOptions,
+} from './norm.ts'
 import { nameOf } from './registry.ts'
 import type { LocalMetadata } from './state-dict.ts'
 
@@ -58,7 +66,9 @@ export abstract class InstanceNormBase extends NormBase {
     report: LoadReport,
   ): void {
     if (!metadata.has('version') && !this.trackRunningStats) {
-      const keys = ['running_mean', 'running_var'].map((name) => prefix + name).filter((key) => stateDict.has(key))
+      const keys = ['running_mean', 'running_var']
+        .map((name) => prefix + name)
+        .filter((key) => stateDict.has(key))
       if (keys.length > 0) {
         const name = nameOf(this)
         report.errorMessages.push(

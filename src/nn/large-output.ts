@@ -2,10 +2,10 @@
 
 import { RuntimeError, ValueError } from '../core/errors.ts'
 import { pyFloat, pyRepr, Tuple } from '../core/python.ts'
-import { crossEntropy } from '../ops/class-losses.ts'
 import { emptyLike, zeros } from '../ops/creation.ts'
-import { fn, type FunctionInfo } from '../ops/op.ts'
+import { crossEntropy } from '../ops/cross-entropy.ts'
 import { cat } from '../ops/joining.ts'
+import { type FunctionInfo, fn } from '../ops/op.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { ModuleList, Sequential } from './containers.ts'
 import { Linear } from './linear.ts'
@@ -28,9 +28,12 @@ export interface LinearCrossEntropyOptions {
   options?: null
 }
 
-export interface LinearCrossEntropy {
-  (input: Tensor, linearWeight: Tensor, target: Tensor, options?: LinearCrossEntropyOptions): Tensor
-}
+export type LinearCrossEntropy = (
+  input: Tensor,
+  linearWeight: Tensor,
+  target: Tensor,
+  options?: LinearCrossEntropyOptions,
+) => Tensor
 
 const product = (sizes: readonly number[]) => sizes.reduce((a, b) => a * b, 1)
 
@@ -44,7 +47,9 @@ export const linearCrossEntropy: LinearCrossEntropy & FunctionInfo = fn<LinearCr
     if (input.ndim < 1 || input.ndim > 2)
       throw new RuntimeError(`expected input with dimensionality 1 or 2, got ${input.ndim}`)
     if (linearWeight.ndim < 2)
-      throw new RuntimeError(`expected linear_weight with dimensionality at least 2, got ${linearWeight.ndim}`)
+      throw new RuntimeError(
+        `expected linear_weight with dimensionality at least 2, got ${linearWeight.ndim}`,
+      )
     const batch = input.sizes.slice(0, -1)
     const inFeatures = input.sizes[input.ndim - 1]
     const outputs = linearWeight.sizes.slice(0, -1)
@@ -64,7 +69,11 @@ export const linearCrossEntropy: LinearCrossEntropy & FunctionInfo = fn<LinearCr
     if (ignoreIndex !== null && target.sizes.join() === logitsShape.join())
       throw new RuntimeError('ignore_index cannot be specified when target contains probabilities')
     const rows = product(outputs)
-    const logits = linear(input, linearWeight.reshape([rows, inFeatures]), linearBias === null ? null : linearBias.reshape([rows]))
+    const logits = linear(
+      input,
+      linearWeight.reshape([rows, inFeatures]),
+      linearBias === null ? null : linearBias.reshape([rows]),
+    )
     return crossEntropy(logits.reshape(logitsShape), target, {
       weight,
       reduction,
@@ -76,7 +85,9 @@ export const linearCrossEntropy: LinearCrossEntropy & FunctionInfo = fn<LinearCr
 )
 
 /** Options of `nn.LinearCrossEntropyLoss`. */
-export interface LinearCrossEntropyLossOptions extends FactoryOptions, Omit<LinearCrossEntropyOptions, 'linearBias'> {
+export interface LinearCrossEntropyLossOptions
+  extends FactoryOptions,
+    Omit<LinearCrossEntropyOptions, 'linearBias'> {
   /** Further dimensions of the output after the classes. */
   outFeatures?: readonly number[]
   /** Whether the linear layer has a bias; default false. */
@@ -104,9 +115,20 @@ export class LinearCrossEntropyLoss extends WeightedLoss {
       'options',
     ] as const
     readOptions<LinearCrossEntropyLossOptions>('LinearCrossEntropyLoss', known, undefined, options)
-    const { outFeatures = [], bias = false, device, dtype, reduction, weight = null, ignoreIndex, labelSmoothing = 0 } = options
+    const {
+      outFeatures = [],
+      bias = false,
+      device,
+      dtype,
+      reduction,
+      weight = null,
+      ignoreIndex,
+      labelSmoothing = 0,
+    } = options
     if (weight !== null && (weight.ndim !== 1 || weight.sizes[0] !== numClasses))
-      throw new RuntimeError(`expected weight shape to be (${numClasses},), got ${pyRepr(Tuple.of(...weight.sizes))}`)
+      throw new RuntimeError(
+        `expected weight shape to be (${numClasses},), got ${pyRepr(Tuple.of(...weight.sizes))}`,
+      )
     if (labelSmoothing < 0 || labelSmoothing > 1)
       throw new RuntimeError(`expected label_smoothing to be in range [0, 1], got ${pyFloat(labelSmoothing)}`)
     super({ reduction, weight })
@@ -120,13 +142,18 @@ export class LinearCrossEntropyLoss extends WeightedLoss {
   override forward(input: Tensor, target: Tensor): Tensor {
     const { weight, reduction, ignoreIndex, labelSmoothing } = this
     const outputs = [this.numClasses, ...this.outFeatures]
-    return linearCrossEntropy(input, this.linear.weight.reshape([...outputs, this.linear.inFeatures]), target, {
-      linearBias: this.linear.bias === null ? null : this.linear.bias.reshape(outputs),
-      weight,
-      reduction,
-      ignoreIndex,
-      labelSmoothing,
-    })
+    return linearCrossEntropy(
+      input,
+      this.linear.weight.reshape([...outputs, this.linear.inFeatures]),
+      target,
+      {
+        linearBias: this.linear.bias === null ? null : this.linear.bias.reshape(outputs),
+        weight,
+        reduction,
+        ignoreIndex,
+        labelSmoothing,
+      },
+    )
   }
 
   override extraRepr(): string {
@@ -143,7 +170,10 @@ export interface AdaptiveLogSoftmaxOptions extends FactoryOptions {
 }
 
 /** The log-probabilities of the targets and their mean, negated. */
-export type AdaptiveLogSoftmaxResult = [output: Tensor, loss: Tensor] & { readonly output: Tensor; readonly loss: Tensor }
+export type AdaptiveLogSoftmaxResult = [output: Tensor, loss: Tensor] & {
+  readonly output: Tensor
+  readonly loss: Tensor
+}
 
 /**
  * A softmax over many classes, cheap because rare classes (the later ones) are in clusters of their own: inputs
@@ -161,8 +191,19 @@ export class AdaptiveLogSoftmaxWithLoss extends Module {
   head: Linear
   tail: ModuleList<Sequential>
 
-  constructor(inFeatures: number, nClasses: number, cutoffs: readonly number[], divValue?: number, options?: AdaptiveLogSoftmaxOptions)
-  constructor(inFeatures: number, nClasses: number, cutoffs: readonly number[], options?: AdaptiveLogSoftmaxOptions)
+  constructor(
+    inFeatures: number,
+    nClasses: number,
+    cutoffs: readonly number[],
+    divValue?: number,
+    options?: AdaptiveLogSoftmaxOptions,
+  )
+  constructor(
+    inFeatures: number,
+    nClasses: number,
+    cutoffs: readonly number[],
+    options?: AdaptiveLogSoftmaxOptions,
+  )
   constructor(
     inFeatures: number,
     nClasses: number,
@@ -175,7 +216,9 @@ export class AdaptiveLogSoftmaxWithLoss extends Module {
     const options = readOptions<AdaptiveLogSoftmaxOptions>('AdaptiveLogSoftmaxWithLoss', known, first, rest)
     const { divValue = 4, headBias = false, ...where } = options
     if (cutoffs.length === 0) throw new ValueError('cutoffs should be a sequence of length larger than 0')
-    if (cutoffs.some((c, i) => !Number.isInteger(c) || c <= (i === 0 ? 0 : cutoffs[i - 1]) || c > nClasses - 1))
+    if (
+      cutoffs.some((c, i) => !Number.isInteger(c) || c <= (i === 0 ? 0 : cutoffs[i - 1]) || c > nClasses - 1)
+    )
       throw new ValueError(
         'cutoffs should be a sequence of unique, positive integers sorted in an increasing order, where each value is between 1 and n_classes-1',
       )
@@ -192,7 +235,10 @@ export class AdaptiveLogSoftmaxWithLoss extends Module {
     for (let i = 0; i < this.nClusters; i++) {
       const hidden = Math.floor(inFeatures / divValue ** (i + 1))
       const size = this.cutoffs[i + 1] - this.cutoffs[i]
-      const layers = [new Linear(inFeatures, hidden, { bias: false, ...where }), new Linear(hidden, size, { bias: false, ...where })]
+      const layers = [
+        new Linear(inFeatures, hidden, { bias: false, ...where }),
+        new Linear(hidden, size, { bias: false, ...where }),
+      ]
       this.tail.append(new Sequential(...layers))
     }
   }
@@ -223,7 +269,9 @@ export class AdaptiveLogSoftmaxWithLoss extends Module {
         continue
       }
       inHead.indexFill_(0, rows, this.shortlistSize + i - 1)
-      const logProb = this.tail.at(i - 1)(x.indexSelect(0, rows)).logSoftmax(1)
+      const logProb = this.tail
+        .at(i - 1)(x.indexSelect(0, rows))
+        .logSoftmax(1)
       output = output.indexCopy(0, rows, logProb.gather(1, own.sub(low).unsqueeze(1)).squeeze(1))
     }
     if (used !== n)
@@ -240,7 +288,12 @@ export class AdaptiveLogSoftmaxWithLoss extends Module {
     const head = this.head(input).logSoftmax(1)
     const parts = [head.narrow(1, 0, this.shortlistSize)]
     for (let i = 0; i < this.nClusters; i++)
-      parts.push(this.tail.at(i)(input).logSoftmax(1).add(head.narrow(1, this.shortlistSize + i, 1)))
+      parts.push(
+        this.tail
+          .at(i)(input)
+          .logSoftmax(1)
+          .add(head.narrow(1, this.shortlistSize + i, 1)),
+      )
     return cat(parts, 1)
   }
 

@@ -83,7 +83,12 @@ export class GroupNorm extends Module {
 
   constructor(numGroups: number, numChannels: number, eps?: number, options?: GroupNormOptions)
   constructor(numGroups: number, numChannels: number, options?: GroupNormOptions)
-  constructor(numGroups: number, numChannels: number, first?: number | GroupNormOptions, rest?: GroupNormOptions) {
+  constructor(
+    numGroups: number,
+    numChannels: number,
+    first?: number | GroupNormOptions,
+    rest?: GroupNormOptions,
+  ) {
     super()
     const known = ['eps', 'affine', 'device', 'dtype', 'bias'] as const
     const options = readOptions<GroupNormOptions>('GroupNorm', known, first, rest)

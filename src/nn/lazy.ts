@@ -3,8 +3,8 @@
 import { noGrad } from '../autograd/mode.ts'
 import { RuntimeError } from '../core/errors.ts'
 import type { ForwardPreEntry, LoadStateDictPreHook } from './hooks.ts'
-import { hooksOf, type Module } from './module.ts'
 import { addHook } from './hooks.ts'
+import { hooksOf, type Module } from './module.ts'
 import { entriesOf, nameOf } from './registry.ts'
 import { isLazy, type UninitializedParameter } from './uninitialized.ts'
 

@@ -1,7 +1,7 @@
 // The functions linear and bilinear.
 
 import { RuntimeError, TypeError_ } from '../core/errors.ts'
-import { checkTensor, describe, fn, type FunctionInfo } from '../ops/op.ts'
+import { checkTensor, describe, type FunctionInfo, fn } from '../ops/op.ts'
 import { Tensor } from '../tensor/tensor.ts'
 
 export interface Linear {
@@ -70,7 +70,10 @@ export const bilinear: Bilinear & FunctionInfo = fn<Bilinear>(
     const x2 = input2.reshape([-1, in2])
     // [n, out * in2], then each row's product with x2.
     const partial = x1.matmul(weight.permute(1, 0, 2).reshape([in1, out * in2])).view([-1, out, in2])
-    const result = partial.matmul(x2.unsqueeze(2)).squeeze(2).view([...leading, out])
+    const result = partial
+      .matmul(x2.unsqueeze(2))
+      .squeeze(2)
+      .view([...leading, out])
     return bias === null ? result : result.add(bias)
   },
   { method: false },

@@ -94,7 +94,12 @@ export class Bilinear extends Module {
 
   constructor(in1Features: number, in2Features: number, outFeatures: number, options: LinearOptions = {}) {
     super()
-    const { bias = true, ...where } = readOptions<LinearOptions>('Bilinear', linearOptions, undefined, options)
+    const { bias = true, ...where } = readOptions<LinearOptions>(
+      'Bilinear',
+      linearOptions,
+      undefined,
+      options,
+    )
     const made = factory(where)
     if (in1Features <= 0)
       throw new ValueError(`in1_features must be > 0, but got (in1_features=${in1Features})`)
@@ -126,7 +131,12 @@ export class Bilinear extends Module {
 /** A Linear that takes `inFeatures` from its first input; then it is a `Linear`. */
 export class LazyLinear<Out extends number = number> extends Linear<number, Out> {
   constructor(outFeatures: Out, options: LinearOptions = {}) {
-    const { bias = true, ...where } = readOptions<LinearOptions>('LazyLinear', linearOptions, undefined, options)
+    const { bias = true, ...where } = readOptions<LinearOptions>(
+      'LazyLinear',
+      linearOptions,
+      undefined,
+      options,
+    )
     super(0, 0 as Out, { bias: false })
     this.weight = new UninitializedParameter(where)
     this.outFeatures = outFeatures

@@ -20,7 +20,8 @@ export class IncompatibleKeys {
   ) {}
 
   toString(): string {
-    if (this.missingKeys.length === 0 && this.unexpectedKeys.length === 0) return '<All keys matched successfully>'
+    if (this.missingKeys.length === 0 && this.unexpectedKeys.length === 0)
+      return '<All keys matched successfully>'
     return `_IncompatibleKeys(missing_keys=${pyRepr(this.missingKeys)}, unexpected_keys=${pyRepr(this.unexpectedKeys)})`
   }
 
@@ -95,12 +96,17 @@ export function loadStateDictInto(
   if (strict && missingKeys.length > 0)
     errorMessages.unshift(`Missing key(s) in state_dict: ${quoted(missingKeys)}. `)
   if (errorMessages.length > 0)
-    throw new RuntimeError(`Error(s) in loading state_dict for ${nameOf(module)}:\n\t${errorMessages.join('\n\t')}`)
+    throw new RuntimeError(
+      `Error(s) in loading state_dict for ${nameOf(module)}:\n\t${errorMessages.join('\n\t')}`,
+    )
   return new IncompatibleKeys(missingKeys, unexpectedKeys)
 }
 
 function localMetadata(metadata: unknown, prefix: string): LocalMetadata {
-  const local = metadata instanceof Map ? metadata.get(prefix) : (metadata as Record<string, unknown> | undefined)?.[prefix]
+  const local =
+    metadata instanceof Map
+      ? metadata.get(prefix)
+      : (metadata as Record<string, unknown> | undefined)?.[prefix]
   if (local instanceof Map) return new Map(local)
   return new Map(typeof local === 'object' && local !== null ? Object.entries(local) : [])
 }
@@ -117,7 +123,16 @@ export function loadOwnState(
   const { hooks } = module[moduleState]
   if (hooks !== null)
     for (const hook of [...hooks.loadPre.values()])
-      hook(module, stateDict, prefix, local, strict, report.missingKeys, report.unexpectedKeys, report.errorMessages)
+      hook(
+        module,
+        stateDict,
+        prefix,
+        local,
+        strict,
+        report.missingKeys,
+        report.unexpectedKeys,
+        report.errorMessages,
+      )
 
   const assign = local.get(assignKey) === true
   const own = ownState(module)
@@ -147,7 +162,8 @@ export function loadOwnState(
 /** A module's own parameters and persistent buffers, by name. */
 function ownState(module: Module): Map<string, Tensor> {
   const own = new Map<string, Tensor>()
-  for (const [name, parameter] of entriesOf(module, 'parameter')) if (parameter !== null) own.set(name, parameter as Tensor)
+  for (const [name, parameter] of entriesOf(module, 'parameter'))
+    if (parameter !== null) own.set(name, parameter as Tensor)
   const slots = slotsOf(module)
   for (const [name, buffer] of entriesOf(module, 'buffer'))
     if (buffer !== null && slots.get(name)!.persistent) own.set(name, buffer as Tensor)
@@ -172,7 +188,8 @@ function loadTensor(
   let source: Tensor = value
   const lazy = isLazy(target)
   // Old checkpoints keep numbers in tensors of one element.
-  if (!lazy && target.ndim === 0 && source.shape.length === 1 && source.sizes[0] === 1) source = source.select(0, 0)
+  if (!lazy && target.ndim === 0 && source.shape.length === 1 && source.sizes[0] === 1)
+    source = source.select(0, 0)
   if (!lazy && !sameSizes(source.shape, target.sizes)) {
     errorMessages.push(
       `size mismatch for ${key}: copying a param with shape ${source.shape} from checkpoint, the shape in current model is ${target.shape}.`,
@@ -202,5 +219,6 @@ function assignTensor(module: Module, name: string, target: Tensor, source: Tens
     return
   }
   const { requiresGrad } = target
-  fields[name] = source instanceof Parameter ? source.requiresGrad_(requiresGrad) : new Parameter(source, { requiresGrad })
+  fields[name] =
+    source instanceof Parameter ? source.requiresGrad_(requiresGrad) : new Parameter(source, { requiresGrad })
 }

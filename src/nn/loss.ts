@@ -51,7 +51,12 @@ export abstract class WeightedLoss extends Loss {
   }
 }
 
-function read<O extends LossOptions<string>>(layer: string, own: readonly (keyof O & string)[], first?: unknown, rest?: O): O {
+function read<O extends LossOptions<string>>(
+  layer: string,
+  own: readonly (keyof O & string)[],
+  first?: unknown,
+  rest?: O,
+): O {
   return readOptions<O>(layer, [...own, ...common], first, rest)
 }
 
@@ -218,7 +223,10 @@ export interface MultiLabelSoftMarginLossOptions extends LossOptions {
 export class MultiLabelSoftMarginLoss extends WeightedLoss {
   constructor(weight?: Tensor | null, options?: MultiLabelSoftMarginLossOptions)
   constructor(options?: MultiLabelSoftMarginLossOptions)
-  constructor(first?: Tensor | null | MultiLabelSoftMarginLossOptions, rest?: MultiLabelSoftMarginLossOptions) {
+  constructor(
+    first?: Tensor | null | MultiLabelSoftMarginLossOptions,
+    rest?: MultiLabelSoftMarginLossOptions,
+  ) {
     super(read<MultiLabelSoftMarginLossOptions>('MultiLabelSoftMarginLoss', ['weight'], first, rest))
   }
 
@@ -270,7 +278,14 @@ export class GaussianNLLLoss extends Loss {
   eps: number
 
   constructor(options: GaussianNLLLossOptions = {}) {
-    super(readOptions<GaussianNLLLossOptions>('GaussianNLLLoss', ['full', 'eps', 'reduction'], undefined, options))
+    super(
+      readOptions<GaussianNLLLossOptions>(
+        'GaussianNLLLoss',
+        ['full', 'eps', 'reduction'],
+        undefined,
+        options,
+      ),
+    )
     this.full = options.full ?? false
     this.eps = options.eps ?? 1e-6
   }
@@ -360,7 +375,12 @@ export class CTCLoss extends Loss {
   constructor(blank?: number, options?: CTCLossOptions)
   constructor(options?: CTCLossOptions)
   constructor(first?: number | CTCLossOptions, rest?: CTCLossOptions) {
-    const options = readOptions<CTCLossOptions>('CTCLoss', ['blank', 'reduction', 'zeroInfinity'], first, rest)
+    const options = readOptions<CTCLossOptions>(
+      'CTCLoss',
+      ['blank', 'reduction', 'zeroInfinity'],
+      first,
+      rest,
+    )
     super(options)
     this.blank = options.blank ?? 0
     this.zeroInfinity = options.zeroInfinity ?? false

@@ -48,7 +48,13 @@ import {
   typeName,
   warnAboutHidden,
 } from './registry.ts'
-import { collectStateDict, type LocalMetadata, type StateDict, type StateDictOptions, saveOwnState } from './state-dict.ts'
+import {
+  collectStateDict,
+  type LocalMetadata,
+  type StateDict,
+  type StateDictOptions,
+  saveOwnState,
+} from './state-dict.ts'
 import { describeModule } from './text.ts'
 
 /** Options of `namedParameters` and `namedBuffers`. */
@@ -107,7 +113,11 @@ export class Module {
   }
 
   /** Adds a buffer under a name; `persistent` ones are part of the state dict. */
-  registerBuffer(name: string, tensor: Tensor | null, { persistent = true }: { persistent?: boolean } = {}): void {
+  registerBuffer(
+    name: string,
+    tensor: Tensor | null,
+    { persistent = true }: { persistent?: boolean } = {},
+  ): void {
     checkName(this, name, 'buffer', tensor)
     if (tensor !== null && !(tensor instanceof Tensor))
       throw new TypeError_(
@@ -119,7 +129,8 @@ export class Module {
 
   /** Adds a child under a name, or an empty slot for one. */
   registerModule(name: string, module: Module | null): void {
-    if (module !== null && !isModule(module)) throw new TypeError_(`${typeName(module)} is not a Module subclass`)
+    if (module !== null && !isModule(module))
+      throw new TypeError_(`${typeName(module)} is not a Module subclass`)
     checkName(this, name, 'module', module)
     setSlot(this, name, { kind: 'module', persistent: true }, module)
   }
@@ -366,12 +377,18 @@ export class Module {
   }
 
   /** Runs `hook(module, gradOutput)` before gradients flow through this module. */
-  registerFullBackwardPreHook(hook: BackwardPreHook, { prepend = false }: { prepend?: boolean } = {}): RemovableHandle {
+  registerFullBackwardPreHook(
+    hook: BackwardPreHook,
+    { prepend = false }: { prepend?: boolean } = {},
+  ): RemovableHandle {
     return addHook(hooksOf(this).backwardPre, hook, prepend)
   }
 
   /** Runs `hook(module, gradInput, gradOutput)` when the gradients of the module's inputs are known. */
-  registerFullBackwardHook(hook: BackwardHook, { prepend = false }: { prepend?: boolean } = {}): RemovableHandle {
+  registerFullBackwardHook(
+    hook: BackwardHook,
+    { prepend = false }: { prepend?: boolean } = {},
+  ): RemovableHandle {
     return addHook(hooksOf(this).backward, hook, prepend)
   }
 

@@ -66,15 +66,38 @@ export class MultiheadAttention extends Module {
 
   constructor(embedDim: number, numHeads: number, dropout?: number, options?: MultiheadAttentionOptions)
   constructor(embedDim: number, numHeads: number, options?: MultiheadAttentionOptions)
-  constructor(embedDim: number, numHeads: number, first?: number | MultiheadAttentionOptions, rest?: MultiheadAttentionOptions) {
+  constructor(
+    embedDim: number,
+    numHeads: number,
+    first?: number | MultiheadAttentionOptions,
+    rest?: MultiheadAttentionOptions,
+  ) {
     super()
     if (embedDim <= 0 || numHeads <= 0)
       throw new ValueError(
         `embed_dim and num_heads must be greater than 0, got embed_dim=${embedDim} and num_heads=${numHeads} instead`,
       )
-    const known = ['dropout', 'bias', 'addBiasKv', 'addZeroAttn', 'kdim', 'vdim', 'batchFirst', 'device', 'dtype'] as const
+    const known = [
+      'dropout',
+      'bias',
+      'addBiasKv',
+      'addZeroAttn',
+      'kdim',
+      'vdim',
+      'batchFirst',
+      'device',
+      'dtype',
+    ] as const
     const options = readOptions<MultiheadAttentionOptions>('MultiheadAttention', known, first, rest)
-    const { dropout = 0, bias = true, addBiasKv = false, addZeroAttn = false, batchFirst = false, device, dtype } = options
+    const {
+      dropout = 0,
+      bias = true,
+      addBiasKv = false,
+      addZeroAttn = false,
+      batchFirst = false,
+      device,
+      dtype,
+    } = options
     const made = factory(options)
     this.embedDim = embedDim
     this.kdim = options.kdim ?? embedDim
@@ -84,7 +107,8 @@ export class MultiheadAttention extends Module {
     this.dropout = dropout
     this.batchFirst = batchFirst
     this.headDim = Math.floor(embedDim / numHeads)
-    if (this.headDim * numHeads !== embedDim) throw new AssertionError('embed_dim must be divisible by num_heads')
+    if (this.headDim * numHeads !== embedDim)
+      throw new AssertionError('embed_dim must be divisible by num_heads')
     const same = this._qkvSameEmbedDim
     const separate = (width: number) => (same ? null : emptyParameter([embedDim, width], made))
     this.registerParameter('q_proj_weight', separate(embedDim))
@@ -155,6 +179,9 @@ export class MultiheadAttention extends Module {
         isCausal,
       },
     )
-    return Tuple.of<Tensor | null>(swap ? output.transpose(0, 1) : output, weights) as unknown as AttentionResult
+    return Tuple.of<Tensor | null>(
+      swap ? output.transpose(0, 1) : output,
+      weights,
+    ) as unknown as AttentionResult
   }
 }

@@ -31,7 +31,15 @@ export interface NormOptions extends FactoryOptions {
   bias?: boolean
 }
 
-export const normOptions = ['eps', 'momentum', 'affine', 'trackRunningStats', 'device', 'dtype', 'bias'] as const
+export const normOptions = [
+  'eps',
+  'momentum',
+  'affine',
+  'trackRunningStats',
+  'device',
+  'dtype',
+  'bias',
+] as const
 
 /** What batch and instance normalisation have in common: factors, running statistics, their text and state. */
 export abstract class NormBase extends Module {
@@ -47,7 +55,11 @@ export abstract class NormBase extends Module {
   running_var: Tensor | null
   num_batches_tracked: Tensor | null
 
-  constructor(numFeatures: number, options: NormOptions, defaults: { affine: boolean; trackRunningStats: boolean }) {
+  constructor(
+    numFeatures: number,
+    options: NormOptions,
+    defaults: { affine: boolean; trackRunningStats: boolean },
+  ) {
     super()
     const { eps = 1e-5, momentum = 0.1, bias = true } = options
     const { affine = defaults.affine, trackRunningStats = defaults.trackRunningStats } = options
@@ -59,7 +71,8 @@ export abstract class NormBase extends Module {
     this.trackRunningStats = trackRunningStats
     this.weight = affine ? emptyParameter([numFeatures], made) : null
     this.bias = affine && bias ? emptyParameter([numFeatures], made) : null
-    const tracked = (value: number) => (trackRunningStats ? fullTensor([numFeatures], value, made.dtype, made.device) : null)
+    const tracked = (value: number) =>
+      trackRunningStats ? fullTensor([numFeatures], value, made.dtype, made.device) : null
     this.running_mean = tracked(0)
     this.running_var = tracked(1)
     this.num_batches_tracked = trackRunningStats ? fullTensor([], 0, int64, made.device) : null
@@ -141,12 +154,21 @@ export abstract class BatchNormBase extends NormBase {
 }
 
 /** Reads the options of a normalisation whose first may be `eps` by position. */
-export function readNormOptions(layer: string, first?: number | NormOptions, rest?: NormOptions): NormOptions {
+export function readNormOptions(
+  layer: string,
+  first?: number | NormOptions,
+  rest?: NormOptions,
+): NormOptions {
   return readOptions<NormOptions>(layer, normOptions, first, rest)
 }
 
 /** Makes a normalisation built without features lazy. */
-export function makeNormLazy(layer: NormBase & { initializeParameters(input: Tensor): void }, options: NormOptions, defaults: { affine: boolean; trackRunningStats: boolean }, usual: { readonly prototype: object }): void {
+export function makeNormLazy(
+  layer: NormBase & { initializeParameters(input: Tensor): void },
+  options: NormOptions,
+  defaults: { affine: boolean; trackRunningStats: boolean },
+  usual: { readonly prototype: object },
+): void {
   const { affine = defaults.affine, trackRunningStats = defaults.trackRunningStats, bias = true } = options
   const where = { device: options.device, dtype: options.dtype }
   layer.affine = affine
@@ -313,7 +335,13 @@ export class SyncBatchNorm extends BatchNormBase {
     let result = module
     if (module instanceof BatchNormBase) {
       const { numFeatures, eps, momentum, affine, trackRunningStats } = module
-      const sync = new SyncBatchNorm(numFeatures, { eps, momentum, affine, trackRunningStats, bias: module.bias !== null })
+      const sync = new SyncBatchNorm(numFeatures, {
+        eps,
+        momentum,
+        affine,
+        trackRunningStats,
+        bias: module.bias !== null,
+      })
       sync.weight = module.weight
       sync.bias = module.bias
       sync.running_mean = module.running_mean
@@ -329,6 +357,7 @@ export class SyncBatchNorm extends BatchNormBase {
 
   protected override checkInputDim(input: Tensor): void {
     if (input.ndim < 2) throw new ValueError(`expected at least 2D input (got ${input.ndim}D input)`)
-    if (input.sizes[1] === 0) throw new ValueError('SyncBatchNorm number of input channels should be non-zero')
+    if (input.sizes[1] === 0)
+      throw new ValueError('SyncBatchNorm number of input channels should be non-zero')
   }
 }

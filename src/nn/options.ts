@@ -4,8 +4,8 @@ import type { Device } from '../core/device.ts'
 import type { DType } from '../core/dtype.ts'
 import { ValueError } from '../core/errors.ts'
 import { Tuple } from '../core/python.ts'
-import { checkOptions, isOptions } from '../ops/op.ts'
 import { emptyTensor } from '../ops/launch.ts'
+import { checkOptions, isOptions } from '../ops/op.ts'
 import { Parameter } from './parameter.ts'
 
 export { type FactoryOptions, factory } from './uninitialized.ts'
@@ -29,7 +29,10 @@ export function readOptions<O extends object>(
 }
 
 /** A parameter with unspecified contents, to be initialised. */
-export function emptyParameter(sizes: readonly number[], { device, dtype }: { device: Device; dtype: DType }): Parameter {
+export function emptyParameter(
+  sizes: readonly number[],
+  { device, dtype }: { device: Device; dtype: DType },
+): Parameter {
   return new Parameter(emptyTensor(sizes, dtype, device))
 }
 
@@ -40,7 +43,8 @@ export type SizeLike = number | readonly number[]
 export function expandSize(size: SizeLike, n: number, what = 'size'): number[] {
   if (typeof size === 'number') return tuple(new Array<number>(n).fill(size))
   if (size.length === 1 && n > 1) return tuple(new Array<number>(n).fill(size[0]))
-  if (size.length !== n) throw new ValueError(`${what} must be a number or ${n} numbers, got [${size.join(', ')}]`)
+  if (size.length !== n)
+    throw new ValueError(`${what} must be a number or ${n} numbers, got [${size.join(', ')}]`)
   return tuple(size)
 }
 

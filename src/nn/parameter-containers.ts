@@ -60,7 +60,9 @@ export class ParameterList<V = Parameter> extends Module {
   /** Throws TypeError for what is not a list. */
   extend(values: Iterable<Tensor | V>): this {
     if (values instanceof Tensor || typeof values?.[Symbol.iterator] !== 'function')
-      throw new TypeError_(`ParameterList.extend should be called with an iterable, but got ${typeName(values)}`)
+      throw new TypeError_(
+        `ParameterList.extend should be called with an iterable, but got ${typeName(values)}`,
+      )
     for (const value of [...values]) this.append(value)
     return this
   }
@@ -70,7 +72,9 @@ export class ParameterList<V = Parameter> extends Module {
   }
 
   override extraRepr(): string {
-    return Array.from(this, (value, i) => describeEntry(i, value, (tensor) => String(tensor.dtype))).join('\n')
+    return Array.from(this, (value, i) => describeEntry(i, value, (tensor) => String(tensor.dtype))).join(
+      '\n',
+    )
   }
 }
 
@@ -78,7 +82,9 @@ export class ParameterList<V = Parameter> extends Module {
 export class ParameterDict<V = Parameter> extends Module {
   private _keys: string[] = []
 
-  constructor(parameters: Iterable<readonly [string, Tensor | V]> | Readonly<Record<string, Tensor | V>> = []) {
+  constructor(
+    parameters: Iterable<readonly [string, Tensor | V]> | Readonly<Record<string, Tensor | V>> = [],
+  ) {
     super()
     this.update(parameters)
   }
@@ -155,7 +161,10 @@ export class ParameterDict<V = Parameter> extends Module {
 
   /** Adds the entries of a Map or plain object, sorted by name as in PyTorch, or of pairs, in their order. */
   update(
-    parameters: Iterable<readonly [string, Tensor | V]> | Readonly<Record<string, Tensor | V>> | ParameterDict<V>,
+    parameters:
+      | Iterable<readonly [string, Tensor | V]>
+      | Readonly<Record<string, Tensor | V>>
+      | ParameterDict<V>,
   ): this {
     if (parameters instanceof ParameterDict) return this.update(parameters.items())
     let pairs = [...pairsOf<Tensor | V>('ParameterDict', parameters)]

@@ -98,7 +98,12 @@ export abstract class MaxUnpoolBase extends Module {
   stride: number[]
   padding: number[]
 
-  constructor(dimensions: number, kernelSize: SizeLike, first: SizeLike | null | MaxUnpoolOptions | undefined, rest?: MaxUnpoolOptions) {
+  constructor(
+    dimensions: number,
+    kernelSize: SizeLike,
+    first: SizeLike | null | MaxUnpoolOptions | undefined,
+    rest?: MaxUnpoolOptions,
+  ) {
     super()
     const options = readOptions<MaxUnpoolOptions>(new.target.name, ['stride', 'padding'], first, rest)
     this.kernelSize = expandSize(kernelSize, dimensions, 'kernelSize')
@@ -124,7 +129,11 @@ export class MaxUnpool1d extends MaxUnpoolBase {
     super(1, kernelSize, first, rest)
   }
 
-  override forward(input: Tensor, indices: Tensor, outputSize?: readonly number[] | null | MaxUnpoolCall): Tensor {
+  override forward(
+    input: Tensor,
+    indices: Tensor,
+    outputSize?: readonly number[] | null | MaxUnpoolCall,
+  ): Tensor {
     return F.maxUnpool1d(input, indices, this.kernelSize, this.settings(outputSize))
   }
 }
@@ -137,7 +146,11 @@ export class MaxUnpool2d extends MaxUnpoolBase {
     super(2, kernelSize, first, rest)
   }
 
-  override forward(input: Tensor, indices: Tensor, outputSize?: readonly number[] | null | MaxUnpoolCall): Tensor {
+  override forward(
+    input: Tensor,
+    indices: Tensor,
+    outputSize?: readonly number[] | null | MaxUnpoolCall,
+  ): Tensor {
     return F.maxUnpool2d(input, indices, this.kernelSize, this.settings(outputSize))
   }
 }
@@ -150,7 +163,11 @@ export class MaxUnpool3d extends MaxUnpoolBase {
     super(3, kernelSize, first, rest)
   }
 
-  override forward(input: Tensor, indices: Tensor, outputSize?: readonly number[] | null | MaxUnpoolCall): Tensor {
+  override forward(
+    input: Tensor,
+    indices: Tensor,
+    outputSize?: readonly number[] | null | MaxUnpoolCall,
+  ): Tensor {
     return F.maxUnpool3d(input, indices, this.kernelSize, this.settings(outputSize))
   }
 }
@@ -204,7 +221,12 @@ export class AvgPool1d extends AvgPoolBase {
   constructor(kernelSize: SizeLike, stride?: SizeLike | null, options?: AvgPoolOptions)
   constructor(kernelSize: SizeLike, options?: AvgPoolOptions)
   constructor(kernelSize: SizeLike, first?: SizeLike | null | AvgPoolOptions, rest?: AvgPoolOptions) {
-    const { stride, padding, ...options } = readOptions<AvgPoolOptions>('AvgPool1d', avgPoolOptions, first, rest)
+    const { stride, padding, ...options } = readOptions<AvgPoolOptions>(
+      'AvgPool1d',
+      avgPoolOptions,
+      first,
+      rest,
+    )
     super(expandSize(kernelSize, 1), {
       ...options,
       stride: expandSize(stride ?? kernelSize, 1, 'stride'),
@@ -233,7 +255,13 @@ export class AvgPool2d extends AvgPoolBase {
 
   override forward(input: Tensor): Tensor {
     const { stride, padding, ceilMode, countIncludePad, divisorOverride } = this
-    return F.avgPool2d(input, this.kernelSize, { stride, padding, ceilMode, countIncludePad, divisorOverride })
+    return F.avgPool2d(input, this.kernelSize, {
+      stride,
+      padding,
+      ceilMode,
+      countIncludePad,
+      divisorOverride,
+    })
   }
 }
 
@@ -252,7 +280,13 @@ export class AvgPool3d extends AvgPoolBase {
 
   override forward(input: Tensor): Tensor {
     const { stride, padding, ceilMode, countIncludePad, divisorOverride } = this
-    return F.avgPool3d(input, this.kernelSize, { stride, padding, ceilMode, countIncludePad, divisorOverride })
+    return F.avgPool3d(input, this.kernelSize, {
+      stride,
+      padding,
+      ceilMode,
+      countIncludePad,
+      divisorOverride,
+    })
   }
 }
 
@@ -272,7 +306,12 @@ export abstract class LPPoolBase extends Module {
 
   constructor(normType: number, kernelSize: SizeLike, stride?: SizeLike | null, options?: LPPoolOptions)
   constructor(normType: number, kernelSize: SizeLike, options?: LPPoolOptions)
-  constructor(normType: number, kernelSize: SizeLike, first?: SizeLike | null | LPPoolOptions, rest?: LPPoolOptions) {
+  constructor(
+    normType: number,
+    kernelSize: SizeLike,
+    first?: SizeLike | null | LPPoolOptions,
+    rest?: LPPoolOptions,
+  ) {
     super()
     const options = readOptions<LPPoolOptions>(new.target.name, ['stride', 'ceilMode'], first, rest)
     this.normType = normType

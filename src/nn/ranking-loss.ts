@@ -2,10 +2,10 @@
 
 import { ValueError } from '../core/errors.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { PairwiseDistance } from './distance.ts'
 import * as F from './functional.ts'
 import { Loss, type LossOptions, WeightedLoss } from './loss.ts'
 import { readOptions } from './options.ts'
-import { PairwiseDistance } from './distance.ts'
 
 const common = ['reduction', 'sizeAverage', 'reduce'] as const
 
@@ -22,7 +22,12 @@ export class HingeEmbeddingLoss extends Loss {
   constructor(margin?: number, options?: HingeEmbeddingLossOptions)
   constructor(options?: HingeEmbeddingLossOptions)
   constructor(first?: number | HingeEmbeddingLossOptions, rest?: HingeEmbeddingLossOptions) {
-    const options = readOptions<HingeEmbeddingLossOptions>('HingeEmbeddingLoss', ['margin', ...common], first, rest)
+    const options = readOptions<HingeEmbeddingLossOptions>(
+      'HingeEmbeddingLoss',
+      ['margin', ...common],
+      first,
+      rest,
+    )
     super(options)
     this.margin = options.margin ?? 1
   }
@@ -45,7 +50,12 @@ export class CosineEmbeddingLoss extends Loss {
   constructor(margin?: number, options?: CosineEmbeddingLossOptions)
   constructor(options?: CosineEmbeddingLossOptions)
   constructor(first?: number | CosineEmbeddingLossOptions, rest?: CosineEmbeddingLossOptions) {
-    const options = readOptions<CosineEmbeddingLossOptions>('CosineEmbeddingLoss', ['margin', ...common], first, rest)
+    const options = readOptions<CosineEmbeddingLossOptions>(
+      'CosineEmbeddingLoss',
+      ['margin', ...common],
+      first,
+      rest,
+    )
     super(options)
     this.margin = options.margin ?? 0
   }
@@ -68,7 +78,12 @@ export class MarginRankingLoss extends Loss {
   constructor(margin?: number, options?: MarginRankingLossOptions)
   constructor(options?: MarginRankingLossOptions)
   constructor(first?: number | MarginRankingLossOptions, rest?: MarginRankingLossOptions) {
-    const options = readOptions<MarginRankingLossOptions>('MarginRankingLoss', ['margin', ...common], first, rest)
+    const options = readOptions<MarginRankingLossOptions>(
+      'MarginRankingLoss',
+      ['margin', ...common],
+      first,
+      rest,
+    )
     super(options)
     this.margin = options.margin ?? 0
   }
@@ -138,7 +153,9 @@ export class TripletMarginLoss extends Loss {
     super(options)
     this.margin = options.margin ?? 1
     if (this.margin <= 0)
-      throw new ValueError(`TripletMarginLoss: expected margin to be greater than 0, got ${this.margin} instead`)
+      throw new ValueError(
+        `TripletMarginLoss: expected margin to be greater than 0, got ${this.margin} instead`,
+      )
     this.p = options.p ?? 2
     this.eps = options.eps ?? 1e-6
     this.swap = options.swap ?? false
@@ -174,17 +191,29 @@ export class TripletMarginWithDistanceLoss extends Loss {
     rest?: TripletMarginWithDistanceLossOptions,
   ) {
     const known = ['distanceFunction', 'margin', 'swap', 'reduction'] as const
-    const options = readOptions<TripletMarginWithDistanceLossOptions>('TripletMarginWithDistanceLoss', known, first, rest)
+    const options = readOptions<TripletMarginWithDistanceLossOptions>(
+      'TripletMarginWithDistanceLoss',
+      known,
+      first,
+      rest,
+    )
     super(options)
     this.margin = options.margin ?? 1
     if (this.margin <= 0)
-      throw new ValueError(`TripletMarginWithDistanceLoss: expected margin to be greater than 0, got ${this.margin} instead`)
+      throw new ValueError(
+        `TripletMarginWithDistanceLoss: expected margin to be greater than 0, got ${this.margin} instead`,
+      )
     this.distance_function = options.distanceFunction ?? new PairwiseDistance()
     this.swap = options.swap ?? false
   }
 
   override forward(anchor: Tensor, positive: Tensor, negative: Tensor): Tensor {
     const { distance_function: distanceFunction, margin, swap, reduction } = this
-    return F.tripletMarginWithDistanceLoss(anchor, positive, negative, { distanceFunction, margin, swap, reduction })
+    return F.tripletMarginWithDistanceLoss(anchor, positive, negative, {
+      distanceFunction,
+      margin,
+      swap,
+      reduction,
+    })
   }
 }

@@ -1,8 +1,8 @@
 // What a module registers: its fields that hold parameters, buffers and modules, found by walking them. Class fields
 // are defined, not assigned, so no setter could see them; the walk happens at every traversal and at the first call.
 
-import { KeyError, TypeError_, ValueError } from '../core/errors.ts'
 import { legacyTensorName } from '../core/dtype.ts'
+import { KeyError, TypeError_, ValueError } from '../core/errors.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import type { ModuleHooks } from './hooks.ts'
 import type { Module } from './module.ts'
@@ -62,10 +62,12 @@ export function typeName(value: unknown): string {
 }
 
 const assignable: Record<SlotKind, (name: string, got: string) => string> = {
-  parameter: (name, got) => `cannot assign '${got}' as parameter '${name}' (torch.nn.Parameter or None expected)`,
+  parameter: (name, got) =>
+    `cannot assign '${got}' as parameter '${name}' (torch.nn.Parameter or None expected)`,
   buffer: (name, got) =>
     `cannot assign '${got}' as buffer '${name}' (torch.nn.Buffer, torch.Tensor or None expected)`,
-  module: (name, got) => `cannot assign '${got}' as child module '${name}' (torch.nn.Module or None expected)`,
+  module: (name, got) =>
+    `cannot assign '${got}' as child module '${name}' (torch.nn.Module or None expected)`,
 }
 
 /** Throws PyTorch's error if a name cannot be one of a state dict, or is taken by something else. */
@@ -75,12 +77,17 @@ export function checkName(module: Module, name: string, kind: SlotKind, value: u
     // A field that was only declared is free; so is one that holds what is being registered.
     const present = Object.hasOwn(module, name) ? (module as unknown as Fields)[name] : undefined
     const free = present === undefined || present === null || present === value
-    if ((!free || name in Object.getPrototypeOf(module)) && module[moduleState].slots.get(name)?.kind !== kind)
+    if (
+      (!free || name in Object.getPrototypeOf(module)) &&
+      module[moduleState].slots.get(name)?.kind !== kind
+    )
       throw new KeyError(`attribute '${name}' already exists`)
   }
   if (kind === 'module') taken()
   if (name.includes('.'))
-    throw new KeyError(kind === 'module' ? `module name can't contain ".", got: ${name}` : `${kind} name can't contain "."`)
+    throw new KeyError(
+      kind === 'module' ? `module name can't contain ".", got: ${name}` : `${kind} name can't contain "."`,
+    )
   if (name === '') throw new KeyError(`${kind} name can't be empty string ""`)
   if (kind !== 'module') taken()
 }
@@ -143,7 +150,8 @@ export function slotsOf(module: Module): ReadonlyMap<string, Slot> {
     else if (kind === 'buffer') slot.persistent = (value as Buffer).persistent
     if (kind === 'parameter' && (value as Parameter).autograd?.gradFn) checkLeaf(name, value as Parameter)
   }
-  if (seen < slots.size) for (const name of [...slots.keys()]) if (!Object.hasOwn(fields, name)) slots.delete(name)
+  if (seen < slots.size)
+    for (const name of [...slots.keys()]) if (!Object.hasOwn(fields, name)) slots.delete(name)
   state.parameterNames = namesOf(slots, 'parameter')
   state.scanned = true
   return slots
@@ -165,7 +173,10 @@ function addSlot(module: Module, name: string, kind: SlotKind, value: object): v
   if (name.includes('.') || name === '') checkName(module, name, kind, value)
   if (kind !== 'module' && name in Object.getPrototypeOf(module))
     throw new KeyError(`attribute '${name}' already exists`)
-  module[moduleState].slots.set(name, { kind, persistent: kind === 'buffer' ? (value as Buffer).persistent : true })
+  module[moduleState].slots.set(name, {
+    kind,
+    persistent: kind === 'buffer' ? (value as Buffer).persistent : true,
+  })
 }
 
 function changeKind(slots: Map<string, Slot>, name: string, slot: Slot, kind: SlotKind, value: object): void {
@@ -238,7 +249,13 @@ export function warnAboutHidden(module: Module): void {
     if (names.has(name)) continue
     names.add(name)
     const list = Array.isArray(value) || value instanceof Set
-    const kind = Array.isArray(value) ? 'array' : value instanceof Set ? 'Set' : value instanceof Map ? 'Map' : 'object'
+    const kind = Array.isArray(value)
+      ? 'array'
+      : value instanceof Set
+        ? 'Set'
+        : value instanceof Map
+          ? 'Map'
+          : 'object'
     console.warn(
       `${nameOf(module)}.${name} is a plain ${kind} that holds a ${hidden}: its parameters are not found by parameters(), stateDict() and to(), and no optimizer will train them. Use nn.${hidden}${list ? 'List' : 'Dict'} instead: this.${name} = new nn.${hidden}${list ? 'List' : 'Dict'}(${list ? '[...]' : '{...}'})`,
     )

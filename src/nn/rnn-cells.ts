@@ -2,9 +2,9 @@
 
 import { RuntimeError, ValueError } from '../core/errors.ts'
 import { Tuple } from '../core/python.ts'
-import { relu } from '../ops/activations.ts'
 import { zeros } from '../ops/creation.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { relu } from './functional.ts'
 import * as init from './init.ts'
 import { linear } from './linear-functions.ts'
 import { Module } from './module.ts'
@@ -31,7 +31,13 @@ export class RNNCellBase extends Module {
   bias_ih: Parameter | null
   bias_hh: Parameter | null
 
-  constructor(inputSize: number, hiddenSize: number, bias: boolean, numChunks: number, options: FactoryOptions = {}) {
+  constructor(
+    inputSize: number,
+    hiddenSize: number,
+    bias: boolean,
+    numChunks: number,
+    options: FactoryOptions = {},
+  ) {
     super()
     const made = factory(readOptions<FactoryOptions>('RNNCellBase', ['device', 'dtype'], undefined, options))
     const rows = numChunks * hiddenSize
@@ -42,7 +48,8 @@ export class RNNCellBase extends Module {
     this.weight_hh = emptyParameter([rows, hiddenSize], made)
     this.bias_ih = bias ? emptyParameter([rows], made) : null
     this.bias_hh = bias ? emptyParameter([rows], made) : null
-    for (const name of ['weight_ih', 'weight_hh', 'bias_ih', 'bias_hh'] as const) this.registerParameter(name, this[name])
+    for (const name of ['weight_ih', 'weight_hh', 'bias_ih', 'bias_hh'] as const)
+      this.registerParameter(name, this[name])
     this.resetParameters()
   }
 
@@ -65,14 +72,25 @@ export class RNNCellBase extends Module {
     const batched = input.ndim === 2
     const x = batched ? input : input.unsqueeze(0)
     if (x.sizes[1] !== this.inputSize)
-      throw new RuntimeError(`input has inconsistent input_size: got ${x.sizes[1]}, expected ${this.inputSize}`)
+      throw new RuntimeError(
+        `input has inconsistent input_size: got ${x.sizes[1]}, expected ${this.inputSize}`,
+      )
     const fresh = () => zeros([x.sizes[0], this.hiddenSize], { dtype: x.dtype, device: x.device })
-    const state = given === null ? Array.from({ length: states }, fresh) : batched ? given : given.map((s) => s.unsqueeze(0))
+    const state =
+      given === null
+        ? Array.from({ length: states }, fresh)
+        : batched
+          ? given
+          : given.map((s) => s.unsqueeze(0))
     for (const [i, s] of state.entries()) {
       if (s.sizes[0] !== x.sizes[0])
-        throw new RuntimeError(`Input batch size ${x.sizes[0]} doesn't match hidden${i} batch size ${s.sizes[0]}`)
+        throw new RuntimeError(
+          `Input batch size ${x.sizes[0]} doesn't match hidden${i} batch size ${s.sizes[0]}`,
+        )
       if (s.sizes[1] !== this.hiddenSize)
-        throw new RuntimeError(`hidden${i} has inconsistent hidden_size: got ${s.sizes[1]}, expected ${this.hiddenSize}`)
+        throw new RuntimeError(
+          `hidden${i} has inconsistent hidden_size: got ${s.sizes[1]}, expected ${this.hiddenSize}`,
+        )
     }
     const result = step(linear(x, this.weight_ih, this.bias_ih), state, {
       inputWeight: this.weight_ih,
@@ -107,7 +125,11 @@ export class RNNCell extends RNNCellBase {
 
   constructor(inputSize: number, hiddenSize: number, options: RNNCellOptions = {}) {
     const known = [...cellOptions, 'nonlinearity'] as const
-    const { bias = true, nonlinearity = 'tanh', ...where } = readOptions<RNNCellOptions>('RNNCell', known, undefined, options)
+    const {
+      bias = true,
+      nonlinearity = 'tanh',
+      ...where
+    } = readOptions<RNNCellOptions>('RNNCell', known, undefined, options)
     super(inputSize, hiddenSize, bias, 1, where)
     this.nonlinearity = nonlinearity
   }
@@ -120,7 +142,10 @@ export class RNNCell extends RNNCellBase {
   }
 
   override extraRepr(): string {
-    return [...this.settings(), ...(this.nonlinearity === 'tanh' ? [] : [`nonlinearity=${this.nonlinearity}`])].join(', ')
+    return [
+      ...this.settings(),
+      ...(this.nonlinearity === 'tanh' ? [] : [`nonlinearity=${this.nonlinearity}`]),
+    ].join(', ')
   }
 }
 

@@ -23,7 +23,9 @@ export type Step = (inputGates: Tensor, state: RnnState, weights: CellWeights) =
 
 /** h' = tanh(W x + b + U h + c) or the same with another non-linearity. */
 export function simpleStep(activation: (x: Tensor) => Tensor): Step {
-  return (gates, [h], { hiddenWeight, hiddenBias }) => [activation(linear(h, hiddenWeight, hiddenBias).add(gates))]
+  return (gates, [h], { hiddenWeight, hiddenBias }) => [
+    activation(linear(h, hiddenWeight, hiddenBias).add(gates)),
+  ]
 }
 
 /** Long short-term memory. Hochreiter and Schmidhuber 1997. */
@@ -93,5 +95,13 @@ export function runLayers(
     x = outputs.length === 1 ? outputs[0] : cat(outputs, 2)
     if (p > 0 && training && layer < numLayers - 1) x = dropout(x, p)
   }
-  return { output: x, state: initial.map((_, k) => stack(last.map((state) => state[k]), 0)) }
+  return {
+    output: x,
+    state: initial.map((_, k) =>
+      stack(
+        last.map((state) => state[k]),
+        0,
+      ),
+    ),
+  }
 }

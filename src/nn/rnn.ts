@@ -2,15 +2,23 @@
 
 import { RuntimeError, TypeError_, ValueError } from '../core/errors.ts'
 import { pyFloat, pyRepr, Tuple } from '../core/python.ts'
-import { relu } from '../ops/activations.ts'
 import { zeros } from '../ops/creation.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { relu } from './functional.ts'
 import * as init from './init.ts'
 import { Module } from './module.ts'
 import { emptyParameter, type FactoryOptions, factory, readOptions } from './options.ts'
 import type { Parameter } from './parameter.ts'
 import { typeName } from './registry.ts'
-import { type CellWeights, gruStep, lstmStep, type RnnState, runLayers, type Step, simpleStep } from './rnn-functions.ts'
+import {
+  type CellWeights,
+  gruStep,
+  lstmStep,
+  type RnnState,
+  runLayers,
+  type Step,
+  simpleStep,
+} from './rnn-functions.ts'
 
 /** The kinds of recurrent networks. */
 export type RnnMode = 'LSTM' | 'GRU' | 'RNN_TANH' | 'RNN_RELU'
@@ -46,10 +54,16 @@ const steps: Readonly<Record<RnnMode, Step>> = {
   RNN_RELU: simpleStep((x) => relu(x)),
 }
 
-function checkSettings(inputSize: number, hiddenSize: number, settings: Required<Omit<LSTMOptions, 'device' | 'dtype'>>): void {
+function checkSettings(
+  inputSize: number,
+  hiddenSize: number,
+  settings: Required<Omit<LSTMOptions, 'device' | 'dtype'>>,
+): void {
   const { numLayers, bias, batchFirst, dropout, projSize } = settings
   if (typeof dropout !== 'number' || !(dropout >= 0 && dropout <= 1))
-    throw new ValueError('dropout should be a number in range [0, 1] representing the probability of an element being zeroed')
+    throw new ValueError(
+      'dropout should be a number in range [0, 1] representing the probability of an element being zeroed',
+    )
   if (dropout > 0 && numLayers === 1)
     console.warn(
       `dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects num_layers greater than 1, but got dropout=${dropout} and num_layers=${numLayers}`,
@@ -57,12 +71,15 @@ function checkSettings(inputSize: number, hiddenSize: number, settings: Required
   if (typeof bias !== 'boolean') throw new TypeError_(`bias should be of type bool, got: ${typeName(bias)}`)
   if (typeof batchFirst !== 'boolean')
     throw new TypeError_(`batch_first should be of type bool, got: ${typeName(batchFirst)}`)
-  if (!Number.isInteger(inputSize)) throw new TypeError_(`input_size should be of type int, got: ${typeName(inputSize)}`)
+  if (!Number.isInteger(inputSize))
+    throw new TypeError_(`input_size should be of type int, got: ${typeName(inputSize)}`)
   if (inputSize <= 0) throw new ValueError('input_size must be greater than zero')
-  if (!Number.isInteger(hiddenSize)) throw new TypeError_(`hidden_size should be of type int, got: ${typeName(hiddenSize)}`)
+  if (!Number.isInteger(hiddenSize))
+    throw new TypeError_(`hidden_size should be of type int, got: ${typeName(hiddenSize)}`)
   if (hiddenSize <= 0) throw new ValueError('hidden_size must be greater than zero')
   if (numLayers <= 0) throw new ValueError('num_layers must be greater than zero')
-  if (projSize < 0) throw new ValueError('proj_size should be a positive integer or zero to disable projections')
+  if (projSize < 0)
+    throw new ValueError('proj_size should be a positive integer or zero to disable projections')
   if (projSize >= hiddenSize) throw new ValueError('proj_size has to be smaller than hidden_size')
 }
 
@@ -81,10 +98,23 @@ export class RNNBase extends Module {
 
   constructor(mode: RnnMode, inputSize: number, hiddenSize: number, numLayers?: number, options?: LSTMOptions)
   constructor(mode: RnnMode, inputSize: number, hiddenSize: number, options?: LSTMOptions)
-  constructor(mode: RnnMode, inputSize: number, hiddenSize: number, first?: number | LSTMOptions, rest?: LSTMOptions) {
+  constructor(
+    mode: RnnMode,
+    inputSize: number,
+    hiddenSize: number,
+    first?: number | LSTMOptions,
+    rest?: LSTMOptions,
+  ) {
     super()
     const options = readOptions<LSTMOptions>(new.target.name, lstmOptions, first, rest)
-    const { numLayers = 1, bias = true, batchFirst = false, dropout = 0, bidirectional = false, projSize = 0 } = options
+    const {
+      numLayers = 1,
+      bias = true,
+      batchFirst = false,
+      dropout = 0,
+      bidirectional = false,
+      projSize = 0,
+    } = options
     checkSettings(inputSize, hiddenSize, { numLayers, bias, batchFirst, dropout, bidirectional, projSize })
     if (gateCounts[mode] === undefined) throw new ValueError(`Unrecognized RNN mode: ${mode}`)
     this.mode = mode
@@ -145,7 +175,9 @@ export class RNNBase extends Module {
   /** Checks input and states, runs the layers; both come back with a batch only if the input had one. */
   protected run(name: string, input: Tensor, given: RnnState | null): { output: Tensor; state: Tensor[] } {
     if (input.ndim !== 2 && input.ndim !== 3)
-      throw new ValueError(`${name}: Expected input to be 2D or 3D, got ${input.ndim}D${name === 'RNN' ? ' tensor' : ''} instead`)
+      throw new ValueError(
+        `${name}: Expected input to be 2D or 3D, got ${input.ndim}D${name === 'RNN' ? ' tensor' : ''} instead`,
+      )
     const batched = input.ndim === 3
     const batchDim = this.batchFirst ? 0 : 1
     const x = batched ? input : input.unsqueeze(batchDim)
@@ -174,7 +206,10 @@ export class RNNBase extends Module {
 
   private initialState(x: Tensor, batch: number, batched: boolean, given: RnnState | null): RnnState {
     const count = this.numLayers * (this.bidirectional ? 2 : 1)
-    const widths = [this.projSize > 0 ? this.projSize : this.hiddenSize, ...(this.mode === 'LSTM' ? [this.hiddenSize] : [])]
+    const widths = [
+      this.projSize > 0 ? this.projSize : this.hiddenSize,
+      ...(this.mode === 'LSTM' ? [this.hiddenSize] : []),
+    ]
     if (given === null)
       return widths.map((width) => zeros([count, batch, width], { dtype: x.dtype, device: x.device }))
     const dims = batched ? 3 : 2
@@ -206,7 +241,8 @@ export class RNNBase extends Module {
 function wrongStateDims(given: RnnState, batched: boolean): string {
   const kind = batched ? 'batched 3-D' : 'unbatched 2-D'
   const wanted = batched ? 3 : 2
-  if (given.length === 1) return `For ${kind} input, hx should also be ${wanted}-D but got ${given[0].ndim}-D tensor`
+  if (given.length === 1)
+    return `For ${kind} input, hx should also be ${wanted}-D but got ${given[0].ndim}-D tensor`
   return `For ${kind} input, hx and cx should also be ${wanted}-D but got (${given.map((s) => `${s.ndim}-D`).join(', ')}) tensors`
 }
 
@@ -279,7 +315,10 @@ export class LSTM extends RNNBase {
     super('LSTM', inputSize, hiddenSize, readOptions<LSTMOptions>('LSTM', lstmOptions, first, rest))
   }
 
-  override forward(input: Tensor, hx?: LSTMState | null | { hx?: LSTMState | null }): [output: Tensor, state: LSTMState] {
+  override forward(
+    input: Tensor,
+    hx?: LSTMState | null | { hx?: LSTMState | null },
+  ): [output: Tensor, state: LSTMState] {
     const { output, state } = this.run('LSTM', input, stateOf('LSTM', hx))
     return pair(output, Tuple.of(state[0], state[1]) as unknown as LSTMState)
   }

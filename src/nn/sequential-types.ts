@@ -1,8 +1,8 @@
 // Types that let the compiler check whether the layers of a Sequential fit together: a number of features or channels
 // flows from one to the next, where it is known. Nothing here exists at run time.
 
-import type { ConvTranspose1d, ConvTranspose2d, ConvTranspose3d } from './conv-transpose.ts'
 import type { Conv1d, Conv2d, Conv3d } from './conv.ts'
+import type { ConvTranspose1d, ConvTranspose2d, ConvTranspose3d } from './conv-transpose.ts'
 import type { Linear } from './linear.ts'
 import type { Layer } from './module.ts'
 import type { BatchNorm1d, BatchNorm2d, BatchNorm3d } from './norm.ts'
@@ -62,18 +62,24 @@ type Fits<Flow, Wanted> = Flow extends [infer K, infer N]
     : true
   : true
 
-type Complaint<Index extends number, Flow, Wanted> = Flow extends [infer K extends string, infer N extends number]
+type Complaint<Index extends number, Flow, Wanted> = Flow extends [
+  infer K extends string,
+  infer N extends number,
+]
   ? Wanted extends [K, infer M extends number]
     ? `layer ${Index} expects ${M} input ${K} but the layer before it outputs ${N}`
     : never
   : never
 
 /** The layers themselves where they fit; a sentence in place of the first one that does not. */
-export type Fitting<L extends readonly unknown[], Flow = null, Done extends readonly unknown[] = []> =
-  L extends readonly [infer Head, ...infer Rest]
-    ? Fits<Flow, Takes<Head>> extends true
-      ? Fitting<Rest, Gives<Head, Flow>, readonly [...Done, Head]>
-      : readonly [...Done, Complaint<Done['length'] & number, Flow, Takes<Head>>, ...Rest]
-    : readonly [...Done, ...L]
+export type Fitting<
+  L extends readonly unknown[],
+  Flow = null,
+  Done extends readonly unknown[] = [],
+> = L extends readonly [infer Head, ...infer Rest]
+  ? Fits<Flow, Takes<Head>> extends true
+    ? Fitting<Rest, Gives<Head, Flow>, readonly [...Done, Head]>
+    : readonly [...Done, Complaint<Done['length'] & number, Flow, Takes<Head>>, ...Rest]
+  : readonly [...Done, ...L]
 
 export type Layers = readonly (Layer | null)[]

@@ -2,7 +2,7 @@
 
 import { RuntimeError } from '../core/errors.ts'
 import { formatSizes } from '../core/shape.ts'
-import { apply, checkTensor, fn, type FunctionInfo, type Op } from '../ops/op.ts'
+import { apply, checkTensor, type FunctionInfo, fn, type Op } from '../ops/op.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 
 function shuffled(x: Tensor, r: number): Tensor {
@@ -47,7 +47,9 @@ export const pixelShuffle: Shuffle & FunctionInfo = fn<Shuffle>(
   (x: Tensor, r: number) => {
     checkTensor('pixel_shuffle', 'input', x)
     if (x.ndim < 3)
-      throw new RuntimeError(`pixel_shuffle expects input to have at least 3 dimensions, but got input with ${x.ndim} dimension(s)`)
+      throw new RuntimeError(
+        `pixel_shuffle expects input to have at least 3 dimensions, but got input with ${x.ndim} dimension(s)`,
+      )
     if (!(r > 0)) throw new RuntimeError(`pixel_shuffle expects a positive upscale_factor, but got ${r}`)
     const c = x.sizes[x.ndim - 3]
     if (c % (r * r) !== 0)
@@ -67,13 +69,19 @@ export const pixelUnshuffle: Shuffle & FunctionInfo = fn<Shuffle>(
   (x: Tensor, r: number) => {
     checkTensor('pixel_unshuffle', 'input', x)
     if (x.ndim < 3)
-      throw new RuntimeError(`pixel_unshuffle expects input to have at least 3 dimensions, but got input with ${x.ndim} dimension(s)`)
+      throw new RuntimeError(
+        `pixel_unshuffle expects input to have at least 3 dimensions, but got input with ${x.ndim} dimension(s)`,
+      )
     if (!(r > 0)) throw new RuntimeError(`pixel_unshuffle expects a positive downscale_factor, but got ${r}`)
     const [h, w] = x.sizes.slice(-2)
     if (h % r !== 0)
-      throw new RuntimeError(`pixel_unshuffle expects height to be divisible by downscale_factor, but input.size(-2)=${h} is not divisible by ${r}`)
+      throw new RuntimeError(
+        `pixel_unshuffle expects height to be divisible by downscale_factor, but input.size(-2)=${h} is not divisible by ${r}`,
+      )
     if (w % r !== 0)
-      throw new RuntimeError(`pixel_unshuffle expects width to be divisible by downscale_factor, but input.size(-1)=${w} is not divisible by ${r}`)
+      throw new RuntimeError(
+        `pixel_unshuffle expects width to be divisible by downscale_factor, but input.size(-1)=${w} is not divisible by ${r}`,
+      )
     return apply(unshuffleOp, [x], r)
   },
   { method: false },
@@ -87,12 +95,22 @@ export const channelShuffle: Shuffle & FunctionInfo = fn<Shuffle>(
   (x: Tensor, groups: number) => {
     checkTensor('channel_shuffle', 'input', x)
     if (x.ndim < 3)
-      throw new RuntimeError(`channel_shuffle expects input with > 2 dims, but got input with sizes ${formatSizes(x.sizes)}`)
+      throw new RuntimeError(
+        `channel_shuffle expects input with > 2 dims, but got input with sizes ${formatSizes(x.sizes)}`,
+      )
     const [n, c, ...rest] = x.sizes
-    if (!(groups > 0)) throw new RuntimeError(`Number of groups to divide channels in must be positive. Value of groups:${groups}`)
+    if (!(groups > 0))
+      throw new RuntimeError(
+        `Number of groups to divide channels in must be positive. Value of groups:${groups}`,
+      )
     if (c % groups !== 0)
-      throw new RuntimeError(`Number of channels must be divisible by groups. Got ${c} channels and ${groups} groups.`)
-    return x.reshape([n, groups, c / groups, -1]).transpose(1, 2).reshape([n, c, ...rest])
+      throw new RuntimeError(
+        `Number of channels must be divisible by groups. Got ${c} channels and ${groups} groups.`,
+      )
+    return x
+      .reshape([n, groups, c / groups, -1])
+      .transpose(1, 2)
+      .reshape([n, c, ...rest])
   },
   { method: false },
 )

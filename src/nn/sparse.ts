@@ -29,7 +29,8 @@ export interface EmbeddingBaseOptions extends FactoryOptions {
 // The row meant by `paddingIdx`, counted from the start.
 function paddingRow(paddingIdx: number | null | undefined, rows: number, what: string): number | null {
   if (paddingIdx === null || paddingIdx === undefined) return null
-  if (paddingIdx >= rows || paddingIdx < -rows) throw new AssertionError(`${what} must be within num_embeddings`)
+  if (paddingIdx >= rows || paddingIdx < -rows)
+    throw new AssertionError(`${what} must be within num_embeddings`)
   return paddingIdx < 0 ? paddingIdx + rows : paddingIdx
 }
 
@@ -44,7 +45,13 @@ abstract class EmbeddingBase extends Module {
   sparse: boolean
   weight: Parameter
 
-  constructor(rows: number, width: number, options: EmbeddingBaseOptions, freeze: boolean, paddingName: string) {
+  constructor(
+    rows: number,
+    width: number,
+    options: EmbeddingBaseOptions,
+    freeze: boolean,
+    paddingName: string,
+  ) {
     super()
     this.numEmbeddings = rows
     this.embeddingDim = width
@@ -89,10 +96,30 @@ export interface EmbeddingOptions extends EmbeddingBaseOptions {
 
 /** Looks up rows of a table: integers of any shape to vectors, `[...]` to `[..., embeddingDim]`. */
 export class Embedding extends EmbeddingBase {
-  constructor(numEmbeddings: number, embeddingDim: number, paddingIdx?: number | null, options?: EmbeddingOptions)
+  constructor(
+    numEmbeddings: number,
+    embeddingDim: number,
+    paddingIdx?: number | null,
+    options?: EmbeddingOptions,
+  )
   constructor(numEmbeddings: number, embeddingDim: number, options?: EmbeddingOptions)
-  constructor(numEmbeddings: number, embeddingDim: number, first?: number | null | EmbeddingOptions, rest?: EmbeddingOptions) {
-    const known = ['paddingIdx', 'maxNorm', 'normType', 'scaleGradByFreq', 'sparse', '_weight', '_freeze', 'device', 'dtype'] as const
+  constructor(
+    numEmbeddings: number,
+    embeddingDim: number,
+    first?: number | null | EmbeddingOptions,
+    rest?: EmbeddingOptions,
+  ) {
+    const known = [
+      'paddingIdx',
+      'maxNorm',
+      'normType',
+      'scaleGradByFreq',
+      'sparse',
+      '_weight',
+      '_freeze',
+      'device',
+      'dtype',
+    ] as const
     const options = readOptions<EmbeddingOptions>('Embedding', known, first, rest)
     super(numEmbeddings, embeddingDim, options, options._freeze ?? false, 'Padding_idx')
   }
@@ -102,7 +129,8 @@ export class Embedding extends EmbeddingBase {
     embeddings: Tensor,
     { freeze = true, ...options }: EmbeddingBaseOptions & { freeze?: boolean } = {},
   ): Embedding {
-    if (embeddings.ndim !== 2) throw new AssertionError('Embeddings parameter is expected to be 2-dimensional')
+    if (embeddings.ndim !== 2)
+      throw new AssertionError('Embeddings parameter is expected to be 2-dimensional')
     const [rows, width] = embeddings.sizes
     return new Embedding(rows, width, { ...options, _weight: embeddings, _freeze: freeze })
   }
@@ -146,7 +174,12 @@ export class EmbeddingBag extends EmbeddingBase {
   mode: BagMode
   includeLastOffset: boolean
 
-  constructor(numEmbeddings: number, embeddingDim: number, maxNorm?: number | null, options?: EmbeddingBagOptions)
+  constructor(
+    numEmbeddings: number,
+    embeddingDim: number,
+    maxNorm?: number | null,
+    options?: EmbeddingBagOptions,
+  )
   constructor(numEmbeddings: number, embeddingDim: number, options?: EmbeddingBagOptions)
   constructor(
     numEmbeddings: number,
@@ -155,7 +188,16 @@ export class EmbeddingBag extends EmbeddingBase {
     rest?: EmbeddingBagOptions,
   ) {
     const known = [
-      'maxNorm', 'normType', 'scaleGradByFreq', 'mode', 'sparse', '_weight', 'includeLastOffset', 'paddingIdx', 'device', 'dtype',
+      'maxNorm',
+      'normType',
+      'scaleGradByFreq',
+      'mode',
+      'sparse',
+      '_weight',
+      'includeLastOffset',
+      'paddingIdx',
+      'device',
+      'dtype',
     ] as const
     const options = readOptions<EmbeddingBagOptions>('EmbeddingBag', known, first, rest)
     super(numEmbeddings, embeddingDim, options, false, 'padding_idx')
@@ -168,15 +210,25 @@ export class EmbeddingBag extends EmbeddingBase {
     embeddings: Tensor,
     { freeze = true, ...options }: EmbeddingBagOptions & { freeze?: boolean } = {},
   ): EmbeddingBag {
-    if (embeddings.ndim !== 2) throw new AssertionError('Embeddings parameter is expected to be 2-dimensional')
+    if (embeddings.ndim !== 2)
+      throw new AssertionError('Embeddings parameter is expected to be 2-dimensional')
     const [rows, width] = embeddings.sizes
     const bag = new EmbeddingBag(rows, width, { ...options, _weight: embeddings })
     bag.weight.requiresGrad_(!freeze)
     return bag
   }
 
-  override forward(input: Tensor, offsets?: Tensor | null | EmbeddingBagCall, options?: EmbeddingBagCall): Tensor {
-    const call = readOptions<EmbeddingBagCall>('EmbeddingBag', ['offsets', 'perSampleWeights'], offsets, options)
+  override forward(
+    input: Tensor,
+    offsets?: Tensor | null | EmbeddingBagCall,
+    options?: EmbeddingBagCall,
+  ): Tensor {
+    const call = readOptions<EmbeddingBagCall>(
+      'EmbeddingBag',
+      ['offsets', 'perSampleWeights'],
+      offsets,
+      options,
+    )
     const { maxNorm, normType, scaleGradByFreq, mode, includeLastOffset, paddingIdx } = this
     return F.embeddingBag(input, this.weight, {
       offsets: call.offsets,

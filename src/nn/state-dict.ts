@@ -53,8 +53,7 @@ export function collectStateDict(module: Module, options: StateDictOptions): Sta
   if (hooks !== null) for (const hook of hooks.stateDictPre.values()) hook(module, prefix, keepVars)
   module._saveToStateDict(destination, prefix, keepVars)
   for (const [name, child] of entriesOf(module, 'module'))
-    if (child !== null)
-      (child as Module).stateDict({ destination, prefix: `${prefix}${name}.`, keepVars })
+    if (child !== null) (child as Module).stateDict({ destination, prefix: `${prefix}${name}.`, keepVars })
   if (hooks !== null)
     for (const hook of hooks.stateDictPost.values())
       checkReturnsNothing(hook(module, destination, prefix, metadata))
@@ -62,13 +61,19 @@ export function collectStateDict(module: Module, options: StateDictOptions): Sta
 }
 
 /** Adds a module's own parameters, persistent buffers and extra state. */
-export function saveOwnState(module: Module, destination: StateDict, prefix: string, keepVars: boolean): void {
+export function saveOwnState(
+  module: Module,
+  destination: StateDict,
+  prefix: string,
+  keepVars: boolean,
+): void {
   const shown = (tensor: Tensor) => (keepVars || isLazy(tensor) ? tensor : tensor.detach())
   for (const [name, parameter] of entriesOf(module, 'parameter'))
     if (parameter !== null) destination.set(prefix + name, shown(parameter as Tensor))
   const slots = slotsOf(module)
   for (const [name, buffer] of entriesOf(module, 'buffer'))
-    if (buffer !== null && slots.get(name)!.persistent) destination.set(prefix + name, shown(buffer as Tensor))
+    if (buffer !== null && slots.get(name)!.persistent)
+      destination.set(prefix + name, shown(buffer as Tensor))
   if (module.getExtraState !== undefined)
     destination.set(prefix + extraStateKey, module.getExtraState() as Tensor)
 }

@@ -1,10 +1,10 @@
 // The layers of a transformer: TransformerEncoderLayer and TransformerDecoderLayer. Stacks of them are in transformer.ts.
 
 import { RuntimeError } from '../core/errors.ts'
-import { gelu, relu } from '../ops/activations.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { canonicalMask } from './attention-functions.ts'
 import { Dropout } from './dropout.ts'
+import { gelu, relu } from './functional.ts'
 import { LayerNorm } from './layer-norm.ts'
 import { Linear } from './linear.ts'
 import { Module } from './module.ts'
@@ -74,10 +74,26 @@ export class TransformerEncoderLayer extends Module {
 
   constructor(dModel: number, nhead: number, dimFeedforward?: number, options?: TransformerLayerOptions)
   constructor(dModel: number, nhead: number, options?: TransformerLayerOptions)
-  constructor(dModel: number, nhead: number, first?: number | TransformerLayerOptions, rest?: TransformerLayerOptions) {
+  constructor(
+    dModel: number,
+    nhead: number,
+    first?: number | TransformerLayerOptions,
+    rest?: TransformerLayerOptions,
+  ) {
     super()
-    const options = readOptions<TransformerLayerOptions>('TransformerEncoderLayer', transformerLayerOptions, first, rest)
-    const { dimFeedforward = 2048, dropout = 0.1, layerNormEps: eps = 1e-5, batchFirst = false, bias = true } = options
+    const options = readOptions<TransformerLayerOptions>(
+      'TransformerEncoderLayer',
+      transformerLayerOptions,
+      first,
+      rest,
+    )
+    const {
+      dimFeedforward = 2048,
+      dropout = 0.1,
+      layerNormEps: eps = 1e-5,
+      batchFirst = false,
+      bias = true,
+    } = options
     const where = { device: options.device, dtype: options.dtype }
     this.self_attn = new MultiheadAttention(dModel, nhead, { dropout, bias, batchFirst, ...where })
     this.linear1 = new Linear(dModel, dimFeedforward, { bias, ...where })
@@ -91,7 +107,11 @@ export class TransformerEncoderLayer extends Module {
     this.activation = activationFunction(options.activation ?? 'relu')
   }
 
-  override forward(src: Tensor, srcMask?: Tensor | null | EncoderLayerCall, options?: EncoderLayerCall): Tensor {
+  override forward(
+    src: Tensor,
+    srcMask?: Tensor | null | EncoderLayerCall,
+    options?: EncoderLayerCall,
+  ): Tensor {
     const known = ['srcMask', 'srcKeyPaddingMask', 'isCausal'] as const
     const call = readOptions<EncoderLayerCall>('TransformerEncoderLayer', known, srcMask, options)
     const padding = canonicalMask(call.srcKeyPaddingMask, 'src_key_padding_mask', src.dtype)
@@ -105,7 +125,12 @@ export class TransformerEncoderLayer extends Module {
     return this.norm2(x.add(this.feedForward(x)))
   }
 
-  private attend(x: Tensor, attnMask: Tensor | null, keyPaddingMask: Tensor | null, isCausal: boolean): Tensor {
+  private attend(
+    x: Tensor,
+    attnMask: Tensor | null,
+    keyPaddingMask: Tensor | null,
+    isCausal: boolean,
+  ): Tensor {
     const [output] = this.self_attn(x, x, x, { attnMask, keyPaddingMask, needWeights: false, isCausal })
     return this.dropout1(output)
   }
@@ -152,10 +177,26 @@ export class TransformerDecoderLayer extends Module {
 
   constructor(dModel: number, nhead: number, dimFeedforward?: number, options?: TransformerLayerOptions)
   constructor(dModel: number, nhead: number, options?: TransformerLayerOptions)
-  constructor(dModel: number, nhead: number, first?: number | TransformerLayerOptions, rest?: TransformerLayerOptions) {
+  constructor(
+    dModel: number,
+    nhead: number,
+    first?: number | TransformerLayerOptions,
+    rest?: TransformerLayerOptions,
+  ) {
     super()
-    const options = readOptions<TransformerLayerOptions>('TransformerDecoderLayer', transformerLayerOptions, first, rest)
-    const { dimFeedforward = 2048, dropout = 0.1, layerNormEps: eps = 1e-5, batchFirst = false, bias = true } = options
+    const options = readOptions<TransformerLayerOptions>(
+      'TransformerDecoderLayer',
+      transformerLayerOptions,
+      first,
+      rest,
+    )
+    const {
+      dimFeedforward = 2048,
+      dropout = 0.1,
+      layerNormEps: eps = 1e-5,
+      batchFirst = false,
+      bias = true,
+    } = options
     const where = { device: options.device, dtype: options.dtype }
     this.self_attn = new MultiheadAttention(dModel, nhead, { dropout, bias, batchFirst, ...where })
     this.multihead_attn = new MultiheadAttention(dModel, nhead, { dropout, bias, batchFirst, ...where })
@@ -178,7 +219,12 @@ export class TransformerDecoderLayer extends Module {
     tgtMask?: Tensor | null | DecoderLayerCall,
     options?: DecoderLayerCall,
   ): Tensor {
-    const call = readOptions<DecoderLayerCall>('TransformerDecoderLayer', decoderCallOptions, tgtMask, options)
+    const call = readOptions<DecoderLayerCall>(
+      'TransformerDecoderLayer',
+      decoderCallOptions,
+      tgtMask,
+      options,
+    )
     if (this.normFirst) {
       let x = tgt.add(this.attend(this.norm1(tgt), call))
       x = x.add(this.attendTo(this.norm2(x), memory, call))
@@ -189,7 +235,10 @@ export class TransformerDecoderLayer extends Module {
     return this.norm3(x.add(this.feedForward(x)))
   }
 
-  private attend(x: Tensor, { tgtMask: attnMask, tgtKeyPaddingMask: keyPaddingMask, tgtIsCausal }: DecoderLayerCall): Tensor {
+  private attend(
+    x: Tensor,
+    { tgtMask: attnMask, tgtKeyPaddingMask: keyPaddingMask, tgtIsCausal }: DecoderLayerCall,
+  ): Tensor {
     const call = { attnMask, keyPaddingMask, isCausal: tgtIsCausal ?? false, needWeights: false }
     return this.dropout1(this.self_attn(x, x, x, call)[0])
   }

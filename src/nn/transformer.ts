@@ -83,7 +83,12 @@ export class TransformerEncoder extends Module {
   numLayers: number
   norm: Layer | null
 
-  constructor(encoderLayer: EncoderLayer, numLayers: number, norm?: Layer | null, options?: TransformerEncoderOptions)
+  constructor(
+    encoderLayer: EncoderLayer,
+    numLayers: number,
+    norm?: Layer | null,
+    options?: TransformerEncoderOptions,
+  )
   constructor(encoderLayer: EncoderLayer, numLayers: number, options?: TransformerEncoderOptions)
   constructor(
     encoderLayer: EncoderLayer,
@@ -100,7 +105,12 @@ export class TransformerEncoder extends Module {
   }
 
   override forward(src: Tensor, mask?: Tensor | null | EncoderCall, options?: EncoderCall): Tensor {
-    const call = readOptions<EncoderCall>('TransformerEncoder', ['mask', 'srcKeyPaddingMask', 'isCausal'], mask, options)
+    const call = readOptions<EncoderCall>(
+      'TransformerEncoder',
+      ['mask', 'srcKeyPaddingMask', 'isCausal'],
+      mask,
+      options,
+    )
     const srcKeyPaddingMask = canonicalMask(call.srcKeyPaddingMask, 'src_key_padding_mask', src.dtype)
     const srcMask = canonicalMask(call.mask, 'mask', src.dtype)
     const length = sequenceLength(src, batchFirstOf(this.layers.at(0)))
@@ -129,7 +139,11 @@ export class TransformerDecoder extends Module {
   numLayers: number
   norm: Layer | null
 
-  constructor(decoderLayer: DecoderLayer, numLayers: number, norm?: Layer | null | TransformerDecoderOptions) {
+  constructor(
+    decoderLayer: DecoderLayer,
+    numLayers: number,
+    norm?: Layer | null | TransformerDecoderOptions,
+  ) {
     super()
     const options = readOptions<TransformerDecoderOptions>('TransformerDecoder', ['norm'], norm)
     this.layers = clones(decoderLayer, numLayers)
@@ -137,7 +151,12 @@ export class TransformerDecoder extends Module {
     this.norm = options.norm ?? null
   }
 
-  override forward(tgt: Tensor, memory: Tensor, tgtMask?: Tensor | null | DecoderCall, options?: DecoderCall): Tensor {
+  override forward(
+    tgt: Tensor,
+    memory: Tensor,
+    tgtMask?: Tensor | null | DecoderCall,
+    options?: DecoderCall,
+  ): Tensor {
     const call = readOptions<DecoderCall>('TransformerDecoder', decoderCallOptions, tgtMask, options)
     const length = sequenceLength(tgt, batchFirstOf(this.layers.at(0)))
     const tgtIsCausal = isCausalMask(call.tgtMask ?? null, call.tgtIsCausal, length)
@@ -210,9 +229,29 @@ export class Transformer extends Module {
   constructor(options?: TransformerOptions)
   constructor(first?: number | TransformerOptions, rest?: TransformerOptions) {
     super()
-    const own = ['dModel', 'nhead', 'numEncoderLayers', 'numDecoderLayers', 'customEncoder', 'customDecoder'] as const
-    const options = readOptions<TransformerOptions>('Transformer', [...own, ...transformerLayerOptions], first, rest)
-    const { dModel = 512, nhead = 8, numEncoderLayers = 6, numDecoderLayers = 6, customEncoder, customDecoder, ...layer } = options
+    const own = [
+      'dModel',
+      'nhead',
+      'numEncoderLayers',
+      'numDecoderLayers',
+      'customEncoder',
+      'customDecoder',
+    ] as const
+    const options = readOptions<TransformerOptions>(
+      'Transformer',
+      [...own, ...transformerLayerOptions],
+      first,
+      rest,
+    )
+    const {
+      dModel = 512,
+      nhead = 8,
+      numEncoderLayers = 6,
+      numDecoderLayers = 6,
+      customEncoder,
+      customDecoder,
+      ...layer
+    } = options
     const { layerNormEps: eps = 1e-5, bias = true, device, dtype } = layer
     const norm = () => new LayerNorm(dModel, { eps, bias, device, dtype })
     if (customEncoder != null) this.encoder = customEncoder
@@ -239,7 +278,12 @@ export class Transformer extends Module {
     return subsequentMask(size, dtype ?? getDefaultDtype(), device)
   }
 
-  override forward(src: Tensor, tgt: Tensor, srcMask?: Tensor | null | TransformerCall, options?: TransformerCall): Tensor {
+  override forward(
+    src: Tensor,
+    tgt: Tensor,
+    srcMask?: Tensor | null | TransformerCall,
+    options?: TransformerCall,
+  ): Tensor {
     const call = readOptions<TransformerCall>('Transformer', callOptions, srcMask, options)
     const batchDim = this.batchFirst ? 0 : 1
     if (src.ndim === 3 && src.sizes[batchDim] !== tgt.sizes[batchDim])

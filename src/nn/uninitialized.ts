@@ -4,7 +4,7 @@ import { cpu, type DeviceLike, device as toDevice } from '../core/device.ts'
 import { type DType, getDefaultDtype } from '../core/dtype.ts'
 import { RuntimeError, ValueError } from '../core/errors.ts'
 import { emptyTensor } from '../ops/launch.ts'
-import { setData, Tensor } from '../tensor/tensor.ts'
+import { setData, type Tensor } from '../tensor/tensor.ts'
 import { Buffer, Parameter } from './parameter.ts'
 
 /** Where and in which dtype a lazy tensor will be made. */
@@ -53,12 +53,20 @@ function showData(tensor: Tensor, prototype: object, data: Tensor): void {
 }
 
 function made(sizes: readonly number[], like: Tensor, options: FactoryOptions): Tensor {
-  return emptyTensor(sizes, options.dtype ?? like.dtype, options.device == null ? like.device : toDevice(options.device))
+  return emptyTensor(
+    sizes,
+    options.dtype ?? like.dtype,
+    options.device == null ? like.device : toDevice(options.device),
+  )
 }
 
 // Changes what a lazy tensor will be made as; it stays the same object, without data.
 function retarget(tensor: Tensor, className: string, options: FactoryOptions): void {
-  const data = emptyTensor([0], options.dtype ?? tensor.dtype, options.device == null ? tensor.device : toDevice(options.device))
+  const data = emptyTensor(
+    [0],
+    options.dtype ?? tensor.dtype,
+    options.device == null ? tensor.device : toDevice(options.device),
+  )
   Object.defineProperty(tensor, 'sizes', { configurable: true, enumerable: true, writable: true, value: [0] })
   setData(tensor, data)
   hideSizes(tensor, className)

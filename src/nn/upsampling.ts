@@ -78,7 +78,10 @@ export class UpsamplingNearest2d extends Upsample {
   constructor(size?: SizeLike | null, options?: Upsampling2dOptions)
   constructor(options?: Upsampling2dOptions)
   constructor(first?: SizeLike | null | Upsampling2dOptions, rest?: Upsampling2dOptions) {
-    super({ ...readOptions<Upsampling2dOptions>('UpsamplingNearest2d', ['size', 'scaleFactor'], first, rest), mode: 'nearest' })
+    super({
+      ...readOptions<Upsampling2dOptions>('UpsamplingNearest2d', ['size', 'scaleFactor'], first, rest),
+      mode: 'nearest',
+    })
   }
 }
 

@@ -1,11 +1,11 @@
 // The namespace torch.nn.utils: clipping of gradients, parameters as one vector.
 
 import { noGrad } from '../autograd/mode.ts'
+import { float32 } from '../core/dtype.ts'
 import { RuntimeError, TypeError_ } from '../core/errors.ts'
 import { pyFloat } from '../core/python.ts'
 import { fullTensor } from '../ops/creation.ts'
 import { cat, stack } from '../ops/joining.ts'
-import { float32 } from '../core/dtype.ts'
 import { setData, Tensor } from '../tensor/tensor.ts'
 import { readOptions } from './options.ts'
 
@@ -35,13 +35,22 @@ function vectorNorm(x: Tensor, p: number): Tensor {
   if (p === 0) return x.ne(0).sum().to(x.dtype)
   if (p === 1) return x.abs().sum()
   if (p === 2) return x.mul(x).sum().sqrt()
-  return x.abs().pow(p).sum().pow(1 / p)
+  return x
+    .abs()
+    .pow(p)
+    .sum()
+    .pow(1 / p)
 }
 
-function totalNorm(tensors: readonly Tensor[], { normType = 2, errorIfNonfinite = false }: NormOptions): Tensor {
+function totalNorm(
+  tensors: readonly Tensor[],
+  { normType = 2, errorIfNonfinite = false }: NormOptions,
+): Tensor {
   if (tensors.length === 0) return fullTensor([], 0, float32)
   const norms = tensors.map((t) => vectorNorm(t.detach(), normType).to(tensors[0].device))
-  const dtype = norms.some((n) => n.dtype !== norms[0].dtype) ? norms.reduce((a, b) => a.add(b)).dtype : norms[0].dtype
+  const dtype = norms.some((n) => n.dtype !== norms[0].dtype)
+    ? norms.reduce((a, b) => a.add(b)).dtype
+    : norms[0].dtype
   const norm = vectorNorm(stack(norms.map((n) => n.to(dtype))), normType)
   if (errorIfNonfinite && !Number.isFinite(Number(norm.item())))
     throw new RuntimeError(
@@ -51,8 +60,14 @@ function totalNorm(tensors: readonly Tensor[], { normType = 2, errorIfNonfinite 
 }
 
 /** The norm of all elements of several tensors, as if they were one vector. */
-export function getTotalNorm(tensors: Tensors, normType?: number | NormOptions, options?: NormOptions): Tensor {
-  return noGrad(() => totalNorm(listOf(tensors), readOptions<NormOptions>('get_total_norm', normOptions, normType, options)))
+export function getTotalNorm(
+  tensors: Tensors,
+  normType?: number | NormOptions,
+  options?: NormOptions,
+): Tensor {
+  return noGrad(() =>
+    totalNorm(listOf(tensors), readOptions<NormOptions>('get_total_norm', normOptions, normType, options)),
+  )
 }
 
 /** Multiplies the gradients of parameters so that a total norm already known becomes at most `maxNorm`. */
@@ -80,7 +95,10 @@ export function clipGradNorm_(
   const list = listOf(parameters)
   if (list.length === 0 && !Array.isArray(parameters))
     console.warn('`parameters` is an empty generator, no gradient clipping will occur.')
-  const total = getTotalNorm(gradsOf(list), readOptions<NormOptions>('clip_grad_norm_', normOptions, normType, options))
+  const total = getTotalNorm(
+    gradsOf(list),
+    readOptions<NormOptions>('clip_grad_norm_', normOptions, normType, options),
+  )
   clipGradsWithNorm_(list, maxNorm, total)
   return total
 }

@@ -5,9 +5,17 @@ import { RuntimeError } from '../core/errors.ts'
 import * as k from '../kernels/expr.ts'
 import { type Expr, isFloat } from '../kernels/expr.ts'
 import { Tensor } from '../tensor/tensor.ts'
-import { where } from './comparison.ts'
-import { fn, type FunctionInfo } from './op.ts'
-import { type Binary, binary, pointwise, type Scalar, type TensorOrScalar, type Unary, withInPlace } from './pointwise.ts'
+import { where } from './choices.ts'
+import { type FunctionInfo, fn } from './op.ts'
+import {
+  type Binary,
+  binary,
+  pointwise,
+  type Scalar,
+  type TensorOrScalar,
+  type Unary,
+  withInPlace,
+} from './pointwise.ts'
 
 /** Options of `add` and `sub`. */
 export interface AlphaOptions {
@@ -42,7 +50,11 @@ const subPlain = pointwise({
 })
 
 function checkAlpha(alpha: number, x: Tensor, other: TensorOrScalar): void {
-  if (!Number.isInteger(alpha) && x.dtype.kind !== 'float' && !(other instanceof Tensor && other.dtype.kind === 'float'))
+  if (
+    !Number.isInteger(alpha) &&
+    x.dtype.kind !== 'float' &&
+    !(other instanceof Tensor && other.dtype.kind === 'float')
+  )
     throw new RuntimeError('For integral input tensors, argument alpha must not be a floating point number.')
 }
 
@@ -189,7 +201,12 @@ function floorDivideExpr(a: Expr, b: Expr): Expr {
   return k.select(k.eq(b, 0), k.div(a, b), result)
 }
 
-const divFloor = pointwise({ name: 'div', node: 'DivBackward1', kernel: ([a, b]) => floorDivideExpr(a, b), backward: (g) => [mul(g, 0), mul(g, 0)] })
+const divFloor = pointwise({
+  name: 'div',
+  node: 'DivBackward1',
+  kernel: ([a, b]) => floorDivideExpr(a, b),
+  backward: (g) => [mul(g, 0), mul(g, 0)],
+})
 const divTrunc = pointwise({
   name: 'div',
   node: 'DivBackward1',
@@ -200,7 +217,8 @@ const divTrunc = pointwise({
 function checkDivisor(x: Tensor, other: TensorOrScalar): void {
   if (x.dtype.kind === 'float' || (other instanceof Tensor && other.dtype.kind === 'float')) return
   if (typeof other === 'number' && !Number.isInteger(other)) return
-  const zero = other instanceof Tensor ? other.device.type !== 'meta' && !other.all().item() : Number(other) === 0
+  const zero =
+    other instanceof Tensor ? other.device.type !== 'meta' && !other.all().item() : Number(other) === 0
   if (zero) throw new RuntimeError('ZeroDivisionError')
 }
 
@@ -325,7 +343,10 @@ export const remainder: Binary = checkedModulo({
   saves: [0, 1],
   backward: (g, c) => {
     const b = operandOf(c, 1)
-    return [g, b instanceof Tensor && c.needs(1) ? neg(mul(g, div(c.input(0), b, { roundingMode: 'floor' }))) : null]
+    return [
+      g,
+      b instanceof Tensor && c.needs(1) ? neg(mul(g, div(c.input(0), b, { roundingMode: 'floor' }))) : null,
+    ]
   },
 })
 
@@ -337,7 +358,10 @@ export const fmod: Binary = checkedModulo({
   saves: [0, 1],
   backward: (g, c) => {
     const b = operandOf(c, 1)
-    return [g, b instanceof Tensor && c.needs(1) ? neg(mul(g, div(c.input(0), b, { roundingMode: 'trunc' }))) : null]
+    return [
+      g,
+      b instanceof Tensor && c.needs(1) ? neg(mul(g, div(c.input(0), b, { roundingMode: 'trunc' }))) : null,
+    ]
   },
 })
 
@@ -384,14 +408,20 @@ function integerPower(a: Expr, b: Expr): Expr {
     base = k.mul(base, base)
   }
   const odd = k.ne(k.and(b, 1), 0)
-  const negative = k.select(k.eq(a, 1), one, k.select(k.eq(a, -1), k.select(odd, k.constant(-1, a.type), one), k.constant(0, a.type)))
+  const negative = k.select(
+    k.eq(a, 1),
+    one,
+    k.select(k.eq(a, -1), k.select(odd, k.constant(-1, a.type), one), k.constant(0, a.type)),
+  )
   return k.select(k.lt(b, 0), negative, result)
 }
 
 const powTensor = pointwise({
   name: 'pow',
-  node: ([base, exponent]) => (exponent !== null ? 'PowBackward0' : base !== null ? 'PowBackward2' : 'PowBackward1'),
-  kernel: ([a, b]) => (isFloat(a.type) ? k.pow(a, b) : a.type === 'bool' ? k.or(a, k.not(b)) : integerPower(a, b)),
+  node: ([base, exponent]) =>
+    exponent !== null ? 'PowBackward0' : base !== null ? 'PowBackward2' : 'PowBackward1',
+  kernel: ([a, b]) =>
+    isFloat(a.type) ? k.pow(a, b) : a.type === 'bool' ? k.or(a, k.not(b)) : integerPower(a, b),
   saves: [0, 1],
   savesOutput: true,
   backward: (g, c) => {
@@ -413,7 +443,12 @@ const powTensor = pointwise({
         const out = c.output()
         const logBase = base instanceof Tensor ? base.log() : Math.log(Number(base))
         const value = g.mul(out.mul(logBase))
-        const isZero = base instanceof Tensor ? base.eq(0).logicalAnd(exponent.ge(0)) : Number(base) === 0 ? exponent.ge(0) : null
+        const isZero =
+          base instanceof Tensor
+            ? base.eq(0).logicalAnd(exponent.ge(0))
+            : Number(base) === 0
+              ? exponent.ge(0)
+              : null
         result.push(isZero === null ? value : value.maskedFill(isZero, 0))
       }
     }

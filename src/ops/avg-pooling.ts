@@ -5,9 +5,25 @@ import { RuntimeError } from '../core/errors.ts'
 import { numelOf } from '../core/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { relu } from './activations.ts'
-import { checkAdaptive, checkFloating, maxPool1d, maxPool2d, maxPool3d, outputSizes, type OutputSize, readWindow, windowsOver } from './max-pooling.ts'
-import { apply, checkTensor, fn, type FunctionInfo, type Op } from './op.ts'
-import { adaptiveWindows, divisorTable, transposedWindows, type WindowDim, windowSum } from './pooling-windows.ts'
+import {
+  checkAdaptive,
+  checkFloating,
+  maxPool1d,
+  maxPool2d,
+  maxPool3d,
+  type OutputSize,
+  outputSizes,
+  readWindow,
+  windowsOver,
+} from './max-pooling.ts'
+import { apply, checkTensor, type FunctionInfo, fn, type Op } from './op.ts'
+import {
+  adaptiveWindows,
+  divisorTable,
+  transposedWindows,
+  type WindowDim,
+  windowSum,
+} from './pooling-windows.ts'
 import { squeeze, unsqueeze, view } from './views.ts'
 
 interface MeanAttributes {
@@ -26,7 +42,12 @@ const windowMeanOp: Op<MeanAttributes> = {
     const share =
       divisors.length === 1
         ? g!.div(divisors[0])
-        : g!.div(view(divisorTable(divisors, g!.dtype === float64 ? float64 : float32), windows.map((w) => w.outputs)))
+        : g!.div(
+            view(
+              divisorTable(divisors, g!.dtype === float64 ? float64 : float32),
+              windows.map((w) => w.outputs),
+            ),
+          )
     // Each element collects from the windows that it is in.
     const attributes: MeanAttributes = {
       node: node.replace('Backward0', 'BackwardBackward0'),
@@ -43,7 +64,8 @@ function products(perDim: readonly (readonly number[])[]): number[] {
 }
 
 // One number where all are the same.
-const condensed = (values: readonly number[]): readonly number[] => (values.every((v) => v === values[0]) ? values.slice(0, 1) : values)
+const condensed = (values: readonly number[]): readonly number[] =>
+  values.every((v) => v === values[0]) ? values.slice(0, 1) : values
 
 // ---- sliding windows ---------------------------------------------------------------------------------------------------
 
@@ -64,11 +86,22 @@ export interface AvgPoolOptions {
 }
 
 export interface AvgPool {
-  (x: Tensor, kernelSize: NumberOrList, stride?: NumberOrList | null, options?: Omit<AvgPoolOptions, 'stride'>): Tensor
+  (
+    x: Tensor,
+    kernelSize: NumberOrList,
+    stride?: NumberOrList | null,
+    options?: Omit<AvgPoolOptions, 'stride'>,
+  ): Tensor
   (x: Tensor, kernelSize: NumberOrList, options?: AvgPoolOptions): Tensor
 }
 
-function avgPool(name: string, rank: number, x: Tensor, kernelSize: NumberOrList, options: AvgPoolOptions): Tensor {
+function avgPool(
+  name: string,
+  rank: number,
+  x: Tensor,
+  kernelSize: NumberOrList,
+  options: AvgPoolOptions,
+): Tensor {
   const { ceilMode = false, countIncludePad = true, divisorOverride, ...rest } = options
   const w = readWindow(name, rank, kernelSize, rest)
   const windows = windowsOver(x, rank, w, ceilMode)
@@ -124,9 +157,7 @@ export const avgPool3d: AvgPool & FunctionInfo = avgPoolFunction(3)
 
 // ---- adaptive windows ---------------------------------------------------------------------------------------------------
 
-export interface AdaptiveAvgPool {
-  (x: Tensor, outputSize: OutputSize): Tensor
-}
+export type AdaptiveAvgPool = (x: Tensor, outputSize: OutputSize) => Tensor
 
 function adaptiveAvgFunction(rank: number): AdaptiveAvgPool & FunctionInfo {
   const name = `adaptive_avg_pool${rank}d`
@@ -137,14 +168,22 @@ function adaptiveAvgFunction(rank: number): AdaptiveAvgPool & FunctionInfo {
     (x: Tensor, outputSize: OutputSize) => {
       checkAdaptive(name, x, rank)
       const sizes = outputSizes(name, x, outputSize, rank)
-      if (rank > 1 && sizes.every((n) => n === 1)) return x.mean(sizes.map((_, i) => i - rank), { keepdim: true })
+      if (rank > 1 && sizes.every((n) => n === 1))
+        return x.mean(
+          sizes.map((_, i) => i - rank),
+          { keepdim: true },
+        )
       checkFloating(name, x.dtype)
       const planes = rank === 1 ? unsqueeze(x, -2) : x
       const inner = rank === 1 ? [1, ...sizes] : sizes
       if (inner.every((n) => n === 1)) return squeeze(planes.mean([-2, -1], { keepdim: true }), -2)
       const windows = inner.map((n, i) => adaptiveWindows(planes.sizes[planes.ndim - inner.length + i], n))
       const divisors = condensed(products(windows.map((w) => w.counts)))
-      const out = apply(windowMeanOp, [planes], { node: `AdaptiveAvgPool${inner.length}DBackward0`, windows, divisors })
+      const out = apply(windowMeanOp, [planes], {
+        node: `AdaptiveAvgPool${inner.length}DBackward0`,
+        windows,
+        divisors,
+      })
       return rank === 1 ? squeeze(out, -2) : out
     },
     { method: false },
@@ -169,7 +208,13 @@ export interface LpPoolOptions {
 }
 
 export interface LpPool {
-  (x: Tensor, normType: number, kernelSize: NumberOrList, stride?: NumberOrList | null, options?: Omit<LpPoolOptions, 'stride'>): Tensor
+  (
+    x: Tensor,
+    normType: number,
+    kernelSize: NumberOrList,
+    stride?: NumberOrList | null,
+    options?: Omit<LpPoolOptions, 'stride'>,
+  ): Tensor
   (x: Tensor, normType: number, kernelSize: NumberOrList, options?: LpPoolOptions): Tensor
 }
 
@@ -187,7 +232,11 @@ function lpPoolFunction(rank: number): LpPool & FunctionInfo {
       if (p === -Infinity) return largest(x.abs().neg(), kernelSize, { stride, ceilMode }).neg()
       const mean = average(x.pow(p), kernelSize, { stride, ceilMode })
       const count = typeof kernelSize === 'number' ? kernelSize ** rank : numelOf(kernelSize)
-      return mean.sign().mul(relu(mean.abs())).mul(count).pow(1 / p)
+      return mean
+        .sign()
+        .mul(relu(mean.abs()))
+        .mul(count)
+        .pow(1 / p)
     },
     { method: false, positional: 1 },
   )

@@ -13,7 +13,16 @@ import { type Kernel, KernelBuilder } from '../kernels/kernel.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { fillRaw } from './creation.ts'
 import { broadcastOperand, emptyTensor, launch, operand } from './launch.ts'
-import { apply, applyInPlace, checkTensor, describe, fn, type FunctionInfo, type Op, setCopier } from './op.ts'
+import {
+  apply,
+  applyInPlace,
+  checkTensor,
+  describe,
+  type FunctionInfo,
+  fn,
+  type Op,
+  setCopier,
+} from './op.ts'
 import { checkWritable, type Scalar } from './pointwise.ts'
 
 const copyKernels = new Map<number, Kernel>()
@@ -34,7 +43,13 @@ function copyKernel(from: DType, to: DType): Kernel {
 
 /** Writes one tensor's values (broadcast, converted) to another's memory, without a word to autograd. */
 export function copyRaw(into: Tensor, from: Tensor): Tensor {
-  launch(into.device, copyKernel(from.dtype, into.dtype), into.sizes, [], [broadcastOperand(from, into.sizes), operand(into)])
+  launch(
+    into.device,
+    copyKernel(from.dtype, into.dtype),
+    into.sizes,
+    [],
+    [broadcastOperand(from, into.sizes), operand(into)],
+  )
   return into
 }
 
@@ -102,9 +117,11 @@ export const to: To & FunctionInfo = fn<To>(
       dtype = target.dtype
       device = target.device
     } else if (typeof target === 'string' || target instanceof Device) device = makeDevice(target)
-    else if (target !== undefined && target !== null) throw new TypeError_(`to(): expected a dtype, a device or a tensor, got ${describe(target)}`)
+    else if (target !== undefined && target !== null)
+      throw new TypeError_(`to(): expected a dtype, a device or a tensor, got ${describe(target)}`)
     dtype ??= x.dtype
-    if (!(dtype instanceof DType)) throw new TypeError_(`to(): argument 'dtype' must be torch.dtype, not ${describe(dtype)}`)
+    if (!(dtype instanceof DType))
+      throw new TypeError_(`to(): argument 'dtype' must be torch.dtype, not ${describe(dtype)}`)
     if (!device.equals(x.device)) return toDevice(x, device, dtype)
     if (dtype === x.dtype) return options.copy ? clone(x) : x
     return apply(toOp, [x], dtype)
@@ -115,7 +132,9 @@ export const to: To & FunctionInfo = fn<To>(
 function toDevice(x: Tensor, device: Device, dtype: DType): Tensor {
   if (device.type === 'meta') return emptyTensor(x.sizes, dtype, device, denseStridesLike(x.sizes, x.strides))
   if (x.device.type === 'meta') throw new NotImplementedError('Cannot copy out of meta tensor; no data!')
-  throw new RuntimeError(`cannot move a tensor from '${x.device}' to '${device}': there is no backend for that device in this build`)
+  throw new RuntimeError(
+    `cannot move a tensor from '${x.device}' to '${device}': there is no backend for that device in this build`,
+  )
 }
 
 function converter(dtype: DType): (x: Tensor) => Tensor {
@@ -162,7 +181,10 @@ function copyInPlace(self: Tensor, source: Tensor): Tensor {
       `output with shape ${formatSizes(self.sizes)} doesn't match the broadcast shape ${formatSizes(broadcastSizes(self.sizes, source.sizes))}`,
     )
   checkWritable(self)
-  const from = source !== self && source.storage === self.storage ? copyOf(alias(source), contiguousStrides(source.sizes)) : source
+  const from =
+    source !== self && source.storage === self.storage
+      ? copyOf(alias(source), contiguousStrides(source.sizes))
+      : source
   return applyInPlace(copyOp, [self, source], null, () => copyRaw(self, from))
 }
 
@@ -207,7 +229,9 @@ export const inPlaceOnly: {
   zero_: zeroInPlace,
   detach_: (x) => {
     if (x.base !== null)
-      throw new RuntimeError("Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for training, and gradient_as_bucket_view is set as True, gradients are views of DDP buckets, and hence detach_() cannot be called on these gradients.")
+      throw new RuntimeError(
+        "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for training, and gradient_as_bucket_view is set as True, gradients are views of DDP buckets, and hence detach_() cannot be called on these gradients.",
+      )
     x.autograd = null
     return x
   },

@@ -8,7 +8,7 @@ import { copyRaw } from './conversion.ts'
 import { fullTensor } from './creation.ts'
 import { emptyTensor, launch, operand } from './launch.ts'
 import { contractionKernel } from './matmul.ts'
-import { apply, checkTensor, fn, type FunctionInfo, type Op } from './op.ts'
+import { apply, checkTensor, type FunctionInfo, fn, type Op } from './op.ts'
 import { view } from './views.ts'
 
 interface Geometry {
@@ -25,7 +25,12 @@ function padded(x: Tensor, before: readonly number[], after: readonly number[]):
   if (before.every((n) => n === 0) && after.every((n) => n === 0)) return x
   const sizes = x.sizes.map((n, d) => (d < 2 ? n : n + before[d - 2] + after[d - 2]))
   const out = fullTensor(sizes, 0, x.dtype, x.device)
-  place(out, x, before, before.map(() => 1))
+  place(
+    out,
+    x,
+    before,
+    before.map(() => 1),
+  )
   return out
 }
 
@@ -45,13 +50,16 @@ function place(out: Tensor, x: Tensor, start: readonly number[], step: readonly 
     strides[d] = out.strides[d] * step[i]
   }
   if (sizes.some((n) => n === 0)) return
-  copyRaw(new Tensor(out.storage, sizes, strides, offset, out.dtype), new Tensor(from.storage, sizes, from.strides, from.offset, from.dtype))
+  copyRaw(
+    new Tensor(out.storage, sizes, strides, offset, out.dtype),
+    new Tensor(from.storage, sizes, from.strides, from.offset, from.dtype),
+  )
 }
 
 /** The sizes that a convolution gives. */
 function outputSizes(x: readonly number[], kernel: readonly number[], g: Geometry): number[] {
-  return kernel.map((k, i) =>
-    Math.floor((x[i] + 2 * g.padding[i] - g.dilation[i] * (k - 1) - 1) / g.stride[i]) + 1,
+  return kernel.map(
+    (k, i) => Math.floor((x[i] + 2 * g.padding[i] - g.dilation[i] * (k - 1) - 1) / g.stride[i]) + 1,
   )
 }
 
@@ -72,7 +80,14 @@ function convolve(x: Tensor, weight: Tensor, g: Geometry): Tensor {
     [x.sizes[0], groups, perGroup, ...sizes],
     [inPerGroup, ...kernel],
     [
-      operand(source, [xs[0], inPerGroup * xs[1], 0, ...kernel.map((_, i) => xs[i + 2] * g.stride[i]), xs[1], ...kernel.map((_, i) => xs[i + 2] * g.dilation[i])]),
+      operand(source, [
+        xs[0],
+        inPerGroup * xs[1],
+        0,
+        ...kernel.map((_, i) => xs[i + 2] * g.stride[i]),
+        xs[1],
+        ...kernel.map((_, i) => xs[i + 2] * g.dilation[i]),
+      ]),
       operand(weight, [0, perGroup * ws[0], ws[0], ...none, ws[1], ...kernel.map((_, i) => ws[i + 2])]),
       operand(out, [os[0], perGroup * os[1], os[1], ...kernel.map((_, i) => os[i + 2]), 0, ...none]),
     ],
@@ -81,7 +96,12 @@ function convolve(x: Tensor, weight: Tensor, g: Geometry): Tensor {
 }
 
 /** The gradient of a convolution's input: the gradient spread by the stride, convolved with the weight turned around. */
-function convolveInputGradient(grad: Tensor, weight: Tensor, inputSizes: readonly number[], g: Geometry): Tensor {
+function convolveInputGradient(
+  grad: Tensor,
+  weight: Tensor,
+  inputSizes: readonly number[],
+  g: Geometry,
+): Tensor {
   const kernel = spatial(weight)
   const [outChannels, inPerGroup] = weight.sizes
   const { groups } = g
@@ -91,7 +111,12 @@ function convolveInputGradient(grad: Tensor, weight: Tensor, inputSizes: readonl
   const reach = kernel.map((k, i) => g.dilation[i] * (k - 1))
   const spreadSizes = sizes.map((n, i) => n + reach[i])
   const spread = fullTensor([grad.sizes[0], outChannels, ...spreadSizes], 0, grad.dtype, grad.device)
-  place(spread, grad, reach.map((r, i) => r - g.padding[i]), g.stride)
+  place(
+    spread,
+    grad,
+    reach.map((r, i) => r - g.padding[i]),
+    g.stride,
+  )
   const out = emptyTensor(inputSizes, grad.dtype, grad.device)
   const [gs, ws, os] = [spread.strides, weight.strides, out.strides]
   const none = kernel.map(() => 0)
@@ -102,7 +127,14 @@ function convolveInputGradient(grad: Tensor, weight: Tensor, inputSizes: readonl
     [inputSizes[0], groups, inPerGroup, ...sizes],
     [perGroup, ...kernel],
     [
-      operand(spread, [gs[0], perGroup * gs[1], 0, ...kernel.map((_, i) => gs[i + 2]), gs[1], ...kernel.map((_, i) => gs[i + 2] * g.dilation[i])]),
+      operand(spread, [
+        gs[0],
+        perGroup * gs[1],
+        0,
+        ...kernel.map((_, i) => gs[i + 2]),
+        gs[1],
+        ...kernel.map((_, i) => gs[i + 2] * g.dilation[i]),
+      ]),
       {
         ...operand(weight, [0, perGroup * ws[0], ws[1], ...none, ws[0], ...kernel.map((_, i) => -ws[i + 2])]),
         offset: weight.offset + turned,
@@ -114,7 +146,12 @@ function convolveInputGradient(grad: Tensor, weight: Tensor, inputSizes: readonl
 }
 
 /** The gradient of a convolution's weight: input and gradient contracted over samples and positions. */
-function convolveWeightGradient(grad: Tensor, x: Tensor, weightSizes: readonly number[], g: Geometry): Tensor {
+function convolveWeightGradient(
+  grad: Tensor,
+  x: Tensor,
+  weightSizes: readonly number[],
+  g: Geometry,
+): Tensor {
   const kernel = weightSizes.slice(2)
   const [outChannels, inPerGroup] = weightSizes
   const { groups } = g
@@ -129,7 +166,14 @@ function convolveWeightGradient(grad: Tensor, x: Tensor, weightSizes: readonly n
     [groups, perGroup, inPerGroup, ...kernel],
     [grad.sizes[0], ...spatial(grad)],
     [
-      operand(source, [inPerGroup * xs[1], 0, xs[1], ...kernel.map((_, i) => xs[i + 2] * g.dilation[i]), xs[0], ...kernel.map((_, i) => xs[i + 2] * g.stride[i])]),
+      operand(source, [
+        inPerGroup * xs[1],
+        0,
+        xs[1],
+        ...kernel.map((_, i) => xs[i + 2] * g.dilation[i]),
+        xs[0],
+        ...kernel.map((_, i) => xs[i + 2] * g.stride[i]),
+      ]),
       operand(grad, [perGroup * gs[1], gs[1], 0, ...none, gs[0], ...kernel.map((_, i) => gs[i + 2])]),
       operand(out, [perGroup * os[0], os[0], os[1], ...kernel.map((_, i) => os[i + 2]), 0, ...none]),
     ],
@@ -213,11 +257,22 @@ function expandOption(name: string, value: number | readonly number[], rank: num
   if (typeof value === 'number') return new Array<number>(rank).fill(value)
   if (value.length === 1) return new Array<number>(rank).fill(value[0])
   if (value.length !== rank)
-    throw new RuntimeError(`expected ${name} to be a single integer value or a list of ${rank} values to match the convolution dimensions, but got ${name}=${formatSizes(value)}`)
+    throw new RuntimeError(
+      `expected ${name} to be a single integer value or a list of ${rank} values to match the convolution dimensions, but got ${name}=${formatSizes(value)}`,
+    )
   return [...value]
 }
 
-function checkConvInputs(name: string, rank: number, x: Tensor, weight: Tensor, bias: Tensor | null | undefined, inChannels: number, g: { groups: number }, transposed: boolean): void {
+function checkConvInputs(
+  name: string,
+  rank: number,
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | null | undefined,
+  inChannels: number,
+  g: { groups: number },
+  transposed: boolean,
+): void {
   checkTensor(name, 'input', x)
   checkTensor(name, 'weight', weight)
   if (weight.ndim !== rank + 2 || (x.ndim !== rank + 2 && x.ndim !== rank + 1))
@@ -248,7 +303,9 @@ function checkConvInputs(name: string, rank: number, x: Tensor, weight: Tensor, 
 
 function checkPositive(name: string, values: readonly number[], least: number): void {
   if (values.some((v) => v < least))
-    throw new RuntimeError(least === 0 ? `negative ${name} is not supported` : `non-positive ${name} is not supported`)
+    throw new RuntimeError(
+      least === 0 ? `negative ${name} is not supported` : `non-positive ${name} is not supported`,
+    )
 }
 
 function convFunction(rank: number): Conv & FunctionInfo {
@@ -270,12 +327,19 @@ function convFunction(rank: number): Conv & FunctionInfo {
       const given = options.padding ?? 0
       if (given === 'valid') padding = new Array<number>(rank).fill(0)
       else if (given === 'same') {
-        if (stride.some((s) => s !== 1)) throw new RuntimeError('padding=\'same\' is not supported for strided convolutions')
+        if (stride.some((s) => s !== 1))
+          throw new RuntimeError("padding='same' is not supported for strided convolutions")
         const total = spatial(weight).map((k, i) => dilation[i] * (k - 1))
         padding = total.map((n) => Math.floor(n / 2))
         // What does not divide evenly goes to the end.
-        if (total.some((n) => n % 2 > 0)) source = apply(padEndOp, [source], total.map((n) => n % 2))
-      } else if (typeof given === 'string') throw new TypeError_(`Invalid padding string '${String(given)}', should be one of {'valid', 'same'}`)
+        if (total.some((n) => n % 2 > 0))
+          source = apply(
+            padEndOp,
+            [source],
+            total.map((n) => n % 2),
+          )
+      } else if (typeof given === 'string')
+        throw new TypeError_(`Invalid padding string '${String(given)}', should be one of {'valid', 'same'}`)
       else padding = expandOption('padding', given, rank)
       checkPositive('padding', padding, 0)
       const reach = spatial(weight).map((k, i) => dilation[i] * (k - 1) + 1)
@@ -284,7 +348,12 @@ function convFunction(rank: number): Conv & FunctionInfo {
         throw new RuntimeError(
           `Calculated padded input size per channel: (${available.join(' x ')}). Kernel size: (${reach.join(' x ')}). Kernel size can't be greater than actual input size`,
         )
-      const out = apply(convolutionOp, bias ? [source, weight, bias] : [source, weight], { stride, padding, dilation, groups })
+      const out = apply(convolutionOp, bias ? [source, weight, bias] : [source, weight], {
+        stride,
+        padding,
+        dilation,
+        groups,
+      })
       return x.ndim === rank + 1 ? out.squeeze(0) : out
     },
     { method: false },
@@ -293,7 +362,12 @@ function convFunction(rank: number): Conv & FunctionInfo {
 
 const padEndOp: Op<readonly number[]> = {
   node: 'ConstantPadNdBackward0',
-  forward: ([x], after) => padded(x, after.map(() => 0), after),
+  forward: ([x], after) =>
+    padded(
+      x,
+      after.map(() => 0),
+      after,
+    ),
   backward: ([g], { inputSizes }) => {
     let result = g!
     inputSizes[0].forEach((n, d) => {
@@ -351,13 +425,24 @@ function convTransposeFunction(rank: number): ConvTranspose & FunctionInfo {
       })
       const source = x.ndim === rank + 1 ? x.unsqueeze(0) : x
       const sizes = spatial(source).map(
-        (n, i) => (n - 1) * stride[i] - 2 * padding[i] + dilation[i] * (weight.sizes[i + 2] - 1) + outputPadding[i] + 1,
+        (n, i) =>
+          (n - 1) * stride[i] -
+          2 * padding[i] +
+          dilation[i] * (weight.sizes[i + 2] - 1) +
+          outputPadding[i] +
+          1,
       )
       if (sizes.some((n) => n < 1))
         throw new RuntimeError(
           `Given input size per channel: (${spatial(source).join(' x ')}). Calculated output size per channel: (${sizes.join(' x ')}). Output size is too small`,
         )
-      const attributes = { stride, padding, dilation, groups, sizes: [source.sizes[0], weight.sizes[1] * groups, ...sizes] }
+      const attributes = {
+        stride,
+        padding,
+        dilation,
+        groups,
+        sizes: [source.sizes[0], weight.sizes[1] * groups, ...sizes],
+      }
       const out = apply(inputGradientOp, bias ? [source, weight, bias] : [source, weight], attributes)
       return x.ndim === rank + 1 ? out.squeeze(0) : out
     },

@@ -1,17 +1,16 @@
 // Making tensors: from values, filled, ranges, and like others.
 
-import { type Device, type DeviceLike, cpu, device as makeDevice } from '../core/device.ts'
+import { cpu, type Device, type DeviceLike, device as makeDevice } from '../core/device.ts'
 import { bool, DType, dtypeByName, getDefaultDtype, int64 } from '../core/dtype.ts'
 import { RuntimeError, TypeError_ } from '../core/errors.ts'
-import { formatSizes, numelOf } from '../core/shape.ts'
-import { denseStridesLike } from '../core/shape.ts'
+import { denseStridesLike, formatSizes, numelOf } from '../core/shape.ts'
 import * as k from '../kernels/expr.ts'
 import { valueTypeOf } from '../kernels/expr.ts'
 import { type Kernel, KernelBuilder } from '../kernels/kernel.ts'
 import { inferNested, item, writeData } from '../tensor/data.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { emptyTensor, launch, operand } from './launch.ts'
-import { checkOptions, checkTensor, describe, fn, type FunctionInfo, isOptions } from './op.ts'
+import { checkOptions, checkTensor, describe, type FunctionInfo, fn, isOptions } from './op.ts'
 import type { Scalar } from './pointwise.ts'
 
 /** Options of every function that makes a tensor. */
@@ -76,7 +75,12 @@ export function fillRaw(x: Tensor, value: Scalar): Tensor {
 }
 
 /** A new tensor filled with a number; the form that the library uses inside. */
-export function fullTensor(sizes: readonly number[], value: Scalar, dtype: DType, device: Device = cpu): Tensor {
+export function fullTensor(
+  sizes: readonly number[],
+  value: Scalar,
+  dtype: DType,
+  device: Device = cpu,
+): Tensor {
   return fillRaw(emptyTensor(sizes, dtype, device), value)
 }
 
@@ -105,7 +109,12 @@ export function sizesFunction<O extends TensorOptions>(
     const sizes = checkSizes(name, hasOptions ? args.slice(0, -1) : args)
     return make(sizes, (hasOptions ? last : {}) as O)
   }
-  return Object.assign(call, { variadic: 'sizes' as const, required: ['size'], optional, method: false }) as SizesFunction
+  return Object.assign(call, {
+    variadic: 'sizes' as const,
+    required: ['size'],
+    optional,
+    method: false,
+  }) as SizesFunction
 }
 
 function filled(name: string, value: Scalar): SizesFunction {
@@ -128,9 +137,7 @@ export function scalarDType(value: Scalar): DType {
   return typeof value === 'bigint' || Number.isInteger(value) ? int64 : getDefaultDtype()
 }
 
-export interface Full {
-  (sizes: readonly number[] | number, fillValue: Scalar, options?: TensorOptions): Tensor
-}
+export type Full = (sizes: readonly number[] | number, fillValue: Scalar, options?: TensorOptions) => Tensor
 
 /** A tensor of `sizes` filled with `fillValue`, of whose kind the dtype is unless given. */
 export const full: Full & FunctionInfo = fn<Full>(
@@ -159,7 +166,10 @@ function like(name: string, value: Scalar): Like {
     (x: Tensor, options: TensorOptions) => {
       checkTensor(name, 'input', x)
       const { dtype, device, requiresGrad } = resolveOptions(name, { device: x.device, ...options }, x.dtype)
-      return fillRaw(emptyTensor(x.sizes, dtype, device, denseStridesLike(x.sizes, x.strides)), value).requiresGrad_(requiresGrad)
+      return fillRaw(
+        emptyTensor(x.sizes, dtype, device, denseStridesLike(x.sizes, x.strides)),
+        value,
+      ).requiresGrad_(requiresGrad)
     },
     { positional: 0 },
   )
@@ -172,9 +182,7 @@ export const onesLike: Like = like('ones_like', 1)
 /** A tensor of unspecified contents in the shape, dtype and memory layout of another. */
 export const emptyLike: Like = like('empty_like', 0)
 
-export interface FullLike {
-  (x: Tensor, fillValue: Scalar, options?: TensorOptions): Tensor
-}
+export type FullLike = (x: Tensor, fillValue: Scalar, options?: TensorOptions) => Tensor
 
 /** A number in the shape, dtype and memory layout of a tensor. */
 export const fullLike: FullLike & FunctionInfo = fn<FullLike>(
@@ -182,8 +190,15 @@ export const fullLike: FullLike & FunctionInfo = fn<FullLike>(
   ['input', 'fillValue'],
   tensorOptionNames,
   (x: Tensor, value: Scalar, options: TensorOptions) => {
-    const { dtype, device, requiresGrad } = resolveOptions('full_like', { device: x.device, ...options }, x.dtype)
-    return fillRaw(emptyTensor(x.sizes, dtype, device, denseStridesLike(x.sizes, x.strides)), value).requiresGrad_(requiresGrad)
+    const { dtype, device, requiresGrad } = resolveOptions(
+      'full_like',
+      { device: x.device, ...options },
+      x.dtype,
+    )
+    return fillRaw(
+      emptyTensor(x.sizes, dtype, device, denseStridesLike(x.sizes, x.strides)),
+      value,
+    ).requiresGrad_(requiresGrad)
   },
   { positional: 0 },
 )
@@ -191,9 +206,7 @@ export const fullLike: FullLike & FunctionInfo = fn<FullLike>(
 /** What `torch.tensor` takes: numbers, nested arrays, typed arrays, tensors of one element in arrays, a tensor. */
 export type TensorData = Scalar | Tensor | ArrayBufferView | readonly TensorData[]
 
-export interface TensorFunction {
-  (data: TensorData, options?: TensorOptions): Tensor
-}
+export type TensorFunction = (data: TensorData, options?: TensorOptions) => Tensor
 
 /**
  * A new tensor with these values. Whole numbers give int64, any fraction the default float dtype, booleans bool,
@@ -214,7 +227,9 @@ export const tensor: TensorFunction & FunctionInfo = fn<TensorFunction>(
     const { dtype, device, requiresGrad } = resolveOptions('tensor', options, inferred)
     const result = emptyTensor(sizes, dtype, device.type === 'meta' ? device : cpu)
     if (device.type !== 'meta') writeData(result, values)
-    return (device.type === 'cpu' || device.type === 'meta' ? result : result.to(device)).requiresGrad_(requiresGrad)
+    return (device.type === 'cpu' || device.type === 'meta' ? result : result.to(device)).requiresGrad_(
+      requiresGrad,
+    )
   },
   { method: false, positional: 0 },
 )
@@ -225,7 +240,11 @@ export const asTensor: TensorFunction & FunctionInfo = fn<TensorFunction>(
   ['data'],
   tensorOptionNames,
   (data: TensorData, options: TensorOptions) =>
-    data instanceof Tensor ? (options.dtype === undefined ? data : data.to(options.dtype)) : tensor(data, options),
+    data instanceof Tensor
+      ? options.dtype === undefined
+        ? data
+        : data.to(options.dtype)
+      : tensor(data, options),
   { method: false, positional: 0 },
 )
 
@@ -290,11 +309,16 @@ export const arange: Arange & FunctionInfo = fn<Arange>(
     for (const n of [start, end, step])
       if (typeof n !== 'number') throw new TypeError_(`arange(): expected numbers, got ${describe(n)}`)
     if (step === 0) throw new RuntimeError('step must be nonzero')
-    if (!Number.isFinite(start) || !Number.isFinite(end)) throw new RuntimeError(`unsupported range: ${start} -> ${end}`)
+    if (!Number.isFinite(start) || !Number.isFinite(end))
+      throw new RuntimeError(`unsupported range: ${start} -> ${end}`)
     if (step > 0 ? start > end : start < end)
       throw new RuntimeError('upper bound and lower bound inconsistent with step sign')
     const whole = [start, end, step].every(Number.isInteger)
-    const { dtype, device, requiresGrad } = resolveOptions('arange', options, whole ? int64 : getDefaultDtype())
+    const { dtype, device, requiresGrad } = resolveOptions(
+      'arange',
+      options,
+      whole ? int64 : getDefaultDtype(),
+    )
     const n = Math.ceil((end - start) / step)
     const result = emptyTensor([n], dtype, device)
     launch(device, rangeKernel(dtype, false), [n], [], [operand(result)], [start, step])
@@ -303,9 +327,7 @@ export const arange: Arange & FunctionInfo = fn<Arange>(
   { method: false, positional: 2 },
 )
 
-export interface Linspace {
-  (start: number, end: number, steps: number, options?: TensorOptions): Tensor
-}
+export type Linspace = (start: number, end: number, steps: number, options?: TensorOptions) => Tensor
 
 /** `steps` numbers from `start` to `end`, both included, evenly spaced. */
 export const linspace: Linspace & FunctionInfo = fn<Linspace>(
@@ -327,28 +349,46 @@ export const linspace: Linspace & FunctionInfo = fn<Linspace>(
     }
     let step = steps > 1 ? (until - from) / (steps - 1) : 0
     if (dtype.itemsize === 4) step = Math.fround(Math.fround(until - from) / (steps - 1))
-    launch(device, rangeKernel(dtype, true), [steps], [], [operand(result)], [from, step, until, steps - 1, Math.floor(steps / 2)])
+    launch(
+      device,
+      rangeKernel(dtype, true),
+      [steps],
+      [],
+      [operand(result)],
+      [from, step, until, steps - 1, Math.floor(steps / 2)],
+    )
     return result.requiresGrad_(requiresGrad)
   },
   { method: false, positional: 0 },
 )
 
-export interface Logspace {
-  (start: number, end: number, steps: number, options?: TensorOptions & { base?: number }): Tensor
-}
+export type Logspace = (
+  start: number,
+  end: number,
+  steps: number,
+  options?: TensorOptions & { base?: number },
+) => Tensor
 
 /** `steps` powers of `base` (10), their exponents evenly spaced from `start` to `end`. */
 export const logspace: Logspace & FunctionInfo = fn<Logspace>(
   'logspace',
   ['start', 'end', 'steps'],
   ['base', ...tensorOptionNames],
-  (start: number, end: number, steps: number, { base = 10, ...options }: TensorOptions & { base?: number }) => {
+  (
+    start: number,
+    end: number,
+    steps: number,
+    { base = 10, ...options }: TensorOptions & { base?: number },
+  ) => {
     const { dtype, device, requiresGrad } = resolveOptions('logspace', options, getDefaultDtype())
     const result = emptyTensor([steps], dtype, device)
     const step = steps > 1 ? (end - start) / (steps - 1) : 0
     writeData(
       result,
-      Array.from({ length: steps }, (_, i) => base ** (i < steps / 2 ? start + step * i : end - step * (steps - 1 - i))),
+      Array.from(
+        { length: steps },
+        (_, i) => base ** (i < steps / 2 ? start + step * i : end - step * (steps - 1 - i)),
+      ),
     )
     return result.requiresGrad_(requiresGrad)
   },

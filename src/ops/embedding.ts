@@ -9,7 +9,7 @@ import { Tensor } from '../tensor/tensor.ts'
 import { to } from './conversion.ts'
 import { indexVector } from './index-vector.ts'
 import { checkBounds, indexSelect } from './indexing.ts'
-import { apply, checkTensor, fn, type FunctionInfo, type Op } from './op.ts'
+import { apply, checkTensor, type FunctionInfo, fn, type Op } from './op.ts'
 import { reshape, view } from './views.ts'
 
 const legacyNames: Readonly<Record<string, string>> = {
@@ -33,7 +33,8 @@ function checkIndices(name: string, indices: Tensor): void {
 // The row meant by `paddingIdx`, counted from the start.
 function paddingRow(paddingIdx: number | null | undefined, rows: number): number | null {
   if (paddingIdx === null || paddingIdx === undefined) return null
-  if (paddingIdx >= rows || paddingIdx < -rows) throw new AssertionError('Padding_idx must be within num_embeddings')
+  if (paddingIdx >= rows || paddingIdx < -rows)
+    throw new AssertionError('Padding_idx must be within num_embeddings')
   return paddingIdx < 0 ? paddingIdx + rows : paddingIdx
 }
 
@@ -101,7 +102,12 @@ export interface EmbeddingOptions {
 }
 
 export interface Embedding {
-  (input: Tensor, weight: Tensor, paddingIdx?: number | null, options?: Omit<EmbeddingOptions, 'paddingIdx'>): Tensor
+  (
+    input: Tensor,
+    weight: Tensor,
+    paddingIdx?: number | null,
+    options?: Omit<EmbeddingOptions, 'paddingIdx'>,
+  ): Tensor
   (input: Tensor, weight: Tensor, options?: EmbeddingOptions): Tensor
 }
 
@@ -121,7 +127,8 @@ export const embedding: Embedding & FunctionInfo = fn<Embedding>(
     if (weight.ndim !== 2) throw new RuntimeError("'weight' must be 2-D")
     checkIndices('embedding', input)
     checkBounds('index_select', input, weight.sizes[0])
-    if (maxNorm !== null && maxNorm !== undefined) renormalise(weight, reshape(input, [input.numel()]), maxNorm, normType)
+    if (maxNorm !== null && maxNorm !== undefined)
+      renormalise(weight, reshape(input, [input.numel()]), maxNorm, normType)
     return apply(embeddingOp, [weight], { indices: input, padding, scaleGradByFreq })
   },
   { method: false, positional: 1 },
@@ -174,7 +181,9 @@ const bagOp: Op<BagAttributes> = {
     const each = onlyCounted(indexSelect(perBag, 0, bags), counted)
     const hasFactors = c.inputSizes.length > 1
     const scaled = hasFactors ? each.mul(view(c.input(1), [-1, 1])) : each
-    const results = [c.needs(0) ? tableGradient(scaled, flat, c.inputSizes[0], padding, scaleGradByFreq) : null]
+    const results = [
+      c.needs(0) ? tableGradient(scaled, flat, c.inputSizes[0], padding, scaleGradByFreq) : null,
+    ]
     if (hasFactors) results.push(c.needs(1) ? each.mul(indexSelect(c.input(0), 0, flat)).sum(1) : null)
     return results
   },
@@ -187,7 +196,10 @@ function bagTable(a: BagAttributes): Tensor {
   const lists: number[][] = Array.from({ length: a.count }, () => [])
   for (let i = 0; i < rows.length; i++) if (rows[i] !== a.padding) lists[bags[i]].push(rows[i])
   const longest = Math.max(1, ...lists.map((l) => l.length))
-  return view(indexVector(lists.flatMap((l) => [...l, ...new Array<number>(longest - l.length).fill(-1)])), [a.count, longest])
+  return view(indexVector(lists.flatMap((l) => [...l, ...new Array<number>(longest - l.length).fill(-1)])), [
+    a.count,
+    longest,
+  ])
 }
 
 const bagMaxOp: Op<BagAttributes> = {
@@ -196,7 +208,11 @@ const bagMaxOp: Op<BagAttributes> = {
     const table = bagTable(a)
     const missing = table.lt(0)
     const [bags, longest] = table.sizes
-    const rows = view(indexSelect(weight, 0, reshape(table.clamp({ min: 0 }), [-1])), [bags, longest, weight.sizes[1]])
+    const rows = view(indexSelect(weight, 0, reshape(table.clamp({ min: 0 }), [-1])), [
+      bags,
+      longest,
+      weight.sizes[1],
+    ])
     const found = rows.maskedFill(missing.unsqueeze(2), -Infinity).max(1)
     const empty = missing.all(1).unsqueeze(1)
     return [found.values.maskedFill(empty, 0), table.gather(1, found.indices)]
@@ -233,7 +249,12 @@ export interface EmbeddingBagOptions {
 }
 
 export interface EmbeddingBag {
-  (input: Tensor, weight: Tensor, offsets?: Tensor | null, options?: Omit<EmbeddingBagOptions, 'offsets'>): Tensor
+  (
+    input: Tensor,
+    weight: Tensor,
+    offsets?: Tensor | null,
+    options?: Omit<EmbeddingBagOptions, 'offsets'>,
+  ): Tensor
   (input: Tensor, weight: Tensor, options?: EmbeddingBagOptions): Tensor
 }
 
@@ -246,9 +267,12 @@ function bagsFromOffsets(offsets: Tensor, n: number, includeLast: boolean): { ba
     )
   const last = starts[starts.length - 1] ?? 0
   if (last > n)
-    throw new RuntimeError(`offsets[-1] can not be greater than input's length ${n} but got offsets[-1] of ${last}`)
+    throw new RuntimeError(
+      `offsets[-1] can not be greater than input's length ${n} but got offsets[-1] of ${last}`,
+    )
   const count = includeLast ? starts.length - 1 : starts.length
-  if (includeLast && starts.length === 0) throw new RuntimeError('include_last_offset: number of offset should be at least 1')
+  if (includeLast && starts.length === 0)
+    throw new RuntimeError('include_last_offset: number of offset should be at least 1')
   const bags: number[] = []
   for (let i = 0, bag = 0; i < n; i++) {
     while (bag + 1 < count && starts[bag + 1] <= i) bag++
@@ -265,9 +289,26 @@ function bagsFromOffsets(offsets: Tensor, n: number, includeLast: boolean): { ba
 export const embeddingBag: EmbeddingBag & FunctionInfo = fn<EmbeddingBag>(
   'embedding_bag',
   ['input', 'weight'],
-  ['offsets', 'maxNorm', 'normType', 'scaleGradByFreq', 'mode', 'sparse', 'perSampleWeights', 'includeLastOffset', 'paddingIdx'],
+  [
+    'offsets',
+    'maxNorm',
+    'normType',
+    'scaleGradByFreq',
+    'mode',
+    'sparse',
+    'perSampleWeights',
+    'includeLastOffset',
+    'paddingIdx',
+  ],
   (input: Tensor, weight: Tensor, options: EmbeddingBagOptions) => {
-    const { offsets, maxNorm, normType = 2, scaleGradByFreq = false, mode = 'mean', perSampleWeights } = options
+    const {
+      offsets,
+      maxNorm,
+      normType = 2,
+      scaleGradByFreq = false,
+      mode = 'mean',
+      perSampleWeights,
+    } = options
     checkTensor('embedding_bag', 'input', input)
     checkTensor('embedding_bag', 'weight', weight)
     if (perSampleWeights && !sameSizes(perSampleWeights.sizes, input.sizes))
@@ -285,7 +326,8 @@ export const embeddingBag: EmbeddingBag & FunctionInfo = fn<EmbeddingBag>(
     if (input.ndim === 1 && offsets!.ndim !== 1) throw new ValueError('offsets has to be a 1D Tensor')
     if (input.ndim !== 1 && input.ndim !== 2)
       throw new ValueError(`input has to be 1D or 2D Tensor, but got Tensor of dimension ${input.ndim}`)
-    if (mode !== 'sum' && mode !== 'mean' && mode !== 'max') throw new ValueError('mode has to be one of sum, mean or max')
+    if (mode !== 'sum' && mode !== 'mean' && mode !== 'max')
+      throw new ValueError('mode has to be one of sum, mean or max')
     if (mode === 'max' && scaleGradByFreq)
       throw new ValueError('max mode does not support scaling the gradient by the frequency')
     if (perSampleWeights && mode !== 'sum')
@@ -298,7 +340,9 @@ export const embeddingBag: EmbeddingBag & FunctionInfo = fn<EmbeddingBag>(
     const { bags, count } =
       input.ndim === 2
         ? {
-            bags: indexVector(Array.from({ length: input.numel() }, (_, i) => Math.floor(i / input.sizes[1]))),
+            bags: indexVector(
+              Array.from({ length: input.numel() }, (_, i) => Math.floor(i / input.sizes[1])),
+            ),
             count: input.sizes[0],
           }
         : bagsFromOffsets(offsets!, input.numel(), options.includeLastOffset ?? false)
@@ -338,7 +382,8 @@ export const oneHot: OneHot & FunctionInfo = fn<OneHot>(
     }
     if (Number(input.min().item()) < 0) throw new RuntimeError('Class values must be non-negative.')
     const largest = Number(input.max().item())
-    if (numClasses !== -1 && largest >= numClasses) throw new RuntimeError('Class values must be smaller than num_classes.')
+    if (numClasses !== -1 && largest >= numClasses)
+      throw new RuntimeError('Class values must be smaller than num_classes.')
     const classes = numClasses === -1 ? largest + 1 : numClasses
     return input.newZeros([...input.sizes, classes]).scatter(-1, input.unsqueeze(-1), 1)
   },

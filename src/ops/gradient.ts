@@ -5,8 +5,8 @@ import { RuntimeError } from '../core/errors.ts'
 import { formatSizes, sameSizes } from '../core/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { add } from './arithmetic.ts'
-import { sum } from './reductions.ts'
 import { to } from './conversion.ts'
+import { sum } from './reductions.ts'
 import { view } from './views.ts'
 
 /** The sum of two gradients of the same thing. */

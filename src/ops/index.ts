@@ -1,13 +1,11 @@
 // Every function that `torch` has at its top level.
 
-export * from './tensor-functions.ts'
 export { celu, celu_, relu_, selu, selu_, threshold, threshold_ } from './activations.ts'
-export { cosineSimilarity, pairwiseDistance } from './distances.ts'
-export * from './joining.ts'
+export { bucketize, searchsorted } from './binning.ts'
 export {
   arange,
-  asTensor,
   asarray,
+  asTensor,
   empty,
   emptyLike,
   eye,
@@ -21,7 +19,10 @@ export {
   tensor,
   zeros,
 } from './creation.ts'
-export { bucketize, searchsorted } from './binning.ts'
+export { cosineSimilarity, pairwiseDistance } from './distances.ts'
+export * from './joining.ts'
 export { chainMatmul } from './matmul.ts'
-export { stdMean, varMean } from './reductions.ts'
+export { constantPadNd } from './padding.ts'
 export * from './random.ts'
+export { stdMean, varMean } from './reductions.ts'
+export * from './tensor-functions.ts'

@@ -2,18 +2,27 @@
 
 import { bool, type DType, int64 } from '../core/dtype.ts'
 import { IndexError, RuntimeError, TypeError_ } from '../core/errors.ts'
-import { broadcastAll, broadcastSizes, broadcastStrides, contiguousStrides, formatSizes, numelOf, sameSizes, wrapDim } from '../core/shape.ts'
+import {
+  broadcastAll,
+  broadcastSizes,
+  broadcastStrides,
+  contiguousStrides,
+  formatSizes,
+  numelOf,
+  sameSizes,
+  wrapDim,
+} from '../core/shape.ts'
 import * as k from '../kernels/expr.ts'
 import { valueTypeOf } from '../kernels/expr.ts'
 import { type Kernel, KernelBuilder } from '../kernels/kernel.ts'
 import { data } from '../tensor/data.ts'
 import { Tensor } from '../tensor/tensor.ts'
+import { where } from './choices.ts'
 import { clone } from './conversion.ts'
-import { where } from './comparison.ts'
 import { tensor as makeTensor } from './creation.ts'
 import { indexVector } from './index-vector.ts'
 import { emptyTensor, launch, operand } from './launch.ts'
-import { apply, applyInPlace, checkTensor, describe, fn, type FunctionInfo, type Op } from './op.ts'
+import { apply, applyInPlace, checkTensor, describe, type FunctionInfo, fn, type Op } from './op.ts'
 import { checkWritable, type Scalar, withInPlace } from './pointwise.ts'
 import { expand, reshape, select, slice, squeeze, unsqueeze } from './views.ts'
 
@@ -33,7 +42,11 @@ export function checkBounds(name: string, index: Tensor, size: number, wrap = fa
     ? new IndexError(`index ${worst} is out of bounds for dimension ${dim} with size ${size}`)
     : name === 'gather' || name === 'scatter'
       ? new RuntimeError(`index ${worst} is out of bounds for dimension ${dim} with size ${size}`)
-      : new IndexError(name === 'index_select' ? 'index out of range in self' : `index ${worst} is out of bounds for dimension ${dim} with size ${size}`)
+      : new IndexError(
+          name === 'index_select'
+            ? 'index out of range in self'
+            : `index ${worst} is out of bounds for dimension ${dim} with size ${size}`,
+        )
 }
 
 // ---- one kernel for reading at computed places, one for writing -------------------------------------------------------------
@@ -60,7 +73,12 @@ const scatterKernels = new Map<string, Kernel>()
 
 export type ScatterMode = 'set' | 'add' | 'multiply' | 'amax' | 'amin'
 
-function scatterKernel(dtype: DType, indexDTypes: readonly DType[], source: DType | null, mode: ScatterMode): Kernel {
+function scatterKernel(
+  dtype: DType,
+  indexDTypes: readonly DType[],
+  source: DType | null,
+  mode: ScatterMode,
+): Kernel {
   const key = `${dtype.name} ${indexDTypes.map((d) => d.name)} ${source?.name} ${mode}`
   let kernel = scatterKernels.get(key)
   if (kernel === undefined) {
@@ -89,7 +107,8 @@ function scatterKernel(dtype: DType, indexDTypes: readonly DType[], source: DTyp
   return kernel
 }
 
-const zeroAt = (strides: readonly number[], dim: number): number[] => strides.map((s, d) => (d === dim ? 0 : s))
+const zeroAt = (strides: readonly number[], dim: number): number[] =>
+  strides.map((s, d) => (d === dim ? 0 : s))
 
 // ---- indexSelect ----------------------------------------------------------------------------------------------------------
 
@@ -105,14 +124,18 @@ const indexSelectOp: Op<DimIndex> = {
     const sizes = x.ndim === 0 ? [] : x.sizes.map((s, d) => (d === dim ? n : s))
     const out = emptyTensor(sizes, x.dtype, x.device)
     const indexStrides = sizes.map((_, d) => (d === dim ? (index.ndim === 0 ? 0 : index.strides[0]) : 0))
-    launch(x.device, gatherKernel(x.dtype, [index.dtype]), sizes, [], [
-      operand(x, zeroAt(x.strides, dim), [x.strides[dim] ?? 0]),
-      operand(index, indexStrides),
-      operand(out),
-    ])
+    launch(
+      x.device,
+      gatherKernel(x.dtype, [index.dtype]),
+      sizes,
+      [],
+      [operand(x, zeroAt(x.strides, dim), [x.strides[dim] ?? 0]), operand(index, indexStrides), operand(out)],
+    )
     return out
   },
-  backward: ([g], { attributes: { dim, index }, inputSizes }) => [g!.newZeros(inputSizes[0]).indexAdd(dim, index, g!)],
+  backward: ([g], { attributes: { dim, index }, inputSizes }) => [
+    g!.newZeros(inputSizes[0]).indexAdd(dim, index, g!),
+  ],
 }
 
 /** The slices of a dimension at these indices, in their order. */
@@ -145,14 +168,18 @@ const gatherOp: Op<DimIndex> = {
   forward: ([x], { dim, index }) => {
     const out = emptyTensor(index.sizes, x.dtype, x.device)
     const strides = x.ndim === index.ndim ? x.strides : index.sizes.map(() => 0)
-    launch(x.device, gatherKernel(x.dtype, [index.dtype]), index.sizes, [], [
-      operand(x, zeroAt(strides, dim), [x.strides[dim] ?? 0]),
-      operand(index),
-      operand(out),
-    ])
+    launch(
+      x.device,
+      gatherKernel(x.dtype, [index.dtype]),
+      index.sizes,
+      [],
+      [operand(x, zeroAt(strides, dim), [x.strides[dim] ?? 0]), operand(index), operand(out)],
+    )
     return out
   },
-  backward: ([g], { attributes: { dim, index }, inputSizes }) => [g!.newZeros(inputSizes[0]).scatterAdd(dim, index, g!)],
+  backward: ([g], { attributes: { dim, index }, inputSizes }) => [
+    g!.newZeros(inputSizes[0]).scatterAdd(dim, index, g!),
+  ],
 }
 
 /** `out[i][j] = x[i][index[i][j]]` for `dim` 1, and likewise for others. `index` is of x's rank, int64. */
@@ -171,12 +198,18 @@ interface ScatterAttributes extends DimIndex {
   readonly value: Scalar | null
 }
 
-function scatterInto(self: Tensor, { dim, index, mode, value }: ScatterAttributes, source: Tensor | null): void {
+function scatterInto(
+  self: Tensor,
+  { dim, index, mode, value }: ScatterAttributes,
+  source: Tensor | null,
+): void {
   const strides = self.ndim === index.ndim ? self.strides : index.sizes.map(() => 0)
   const operands = [
     operand(self, zeroAt(strides, dim), [self.strides[dim] ?? 0]),
     operand(index),
-    ...(source === null ? [] : [operand(source, source.ndim === index.ndim ? source.strides : index.sizes.map(() => 0))]),
+    ...(source === null
+      ? []
+      : [operand(source, source.ndim === index.ndim ? source.strides : index.sizes.map(() => 0))]),
   ]
   const kernel = scatterKernel(self.dtype, [index.dtype], source === null ? null : source.dtype, mode)
   launch(self.device, kernel, index.sizes, [], operands, source === null ? [value as Scalar] : [])
@@ -212,7 +245,8 @@ function prepareScatter(
   checkTensor(name, 'input', x)
   checkTensor(name, 'index', index)
   const d = wrapDim(dim, x.ndim)
-  if (index.dtype !== int64 && index.dtype.name !== 'int32') throw new RuntimeError(`${name}(): Expected dtype int64 for index`)
+  if (index.dtype !== int64 && index.dtype.name !== 'int32')
+    throw new RuntimeError(`${name}(): Expected dtype int64 for index`)
   if (index.numel() > 0) {
     if (Math.max(x.ndim, 1) !== Math.max(index.ndim, 1))
       throw new RuntimeError('Index tensor must have the same number of dimensions as self tensor')
@@ -239,18 +273,35 @@ export interface ScatterOptions {
   reduce?: 'add' | 'multiply'
 }
 
-export interface Scatter {
-  (x: Tensor, dim: number, index: Tensor, source: Tensor | Scalar, options?: ScatterOptions): Tensor
-}
+export type Scatter = (
+  x: Tensor,
+  dim: number,
+  index: Tensor,
+  source: Tensor | Scalar,
+  options?: ScatterOptions,
+) => Tensor
 
-function runScatter(x: Tensor, dim: number, index: Tensor, source: Tensor | Scalar, { reduce }: ScatterOptions, inPlace: boolean): Tensor {
+function runScatter(
+  x: Tensor,
+  dim: number,
+  index: Tensor,
+  source: Tensor | Scalar,
+  { reduce }: ScatterOptions,
+  inPlace: boolean,
+): Tensor {
   if (reduce !== undefined && reduce !== 'add' && reduce !== 'multiply')
     throw new RuntimeError('reduce argument must be either add or multiply.')
   const a = prepareScatter('scatter', x, dim, index, source, reduce ?? 'set')
   return scatterWith(source instanceof Tensor ? scatterTensorOp : scatterNumberOp, x, source, a, inPlace)
 }
 
-function scatterWith(op: Op<ScatterAttributes>, x: Tensor, source: Tensor | Scalar, a: ScatterAttributes, inPlace: boolean): Tensor {
+function scatterWith(
+  op: Op<ScatterAttributes>,
+  x: Tensor,
+  source: Tensor | Scalar,
+  a: ScatterAttributes,
+  inPlace: boolean,
+): Tensor {
   const inputs = source instanceof Tensor ? [x, source] : [x]
   if (!inPlace) return apply(op, inputs, a)
   checkWritable(x)
@@ -273,16 +324,24 @@ export const scatter: Scatter & FunctionInfo & { readonly inPlace: Scatter } = w
 
 /** As `scatter`, adding to what is there. */
 export const scatterAdd: ScatterAdd & FunctionInfo & { readonly inPlace: ScatterAdd } = withInPlace(
-  fn<ScatterAdd>('scatter_add', ['input', 'dim', 'index', 'src'], [], (x: Tensor, dim: number, index: Tensor, source: Tensor) =>
-    scatterWith(scatterAddOp, x, source, prepareScatter('scatter_add', x, dim, index, source, 'add'), false),
+  fn<ScatterAdd>(
+    'scatter_add',
+    ['input', 'dim', 'index', 'src'],
+    [],
+    (x: Tensor, dim: number, index: Tensor, source: Tensor) =>
+      scatterWith(
+        scatterAddOp,
+        x,
+        source,
+        prepareScatter('scatter_add', x, dim, index, source, 'add'),
+        false,
+      ),
   ),
   (x: Tensor, dim: number, index: Tensor, source: Tensor) =>
     scatterWith(scatterAddOp, x, source, prepareScatter('scatter_add', x, dim, index, source, 'add'), true),
 )
 
-export interface ScatterAdd {
-  (x: Tensor, dim: number, index: Tensor, source: Tensor): Tensor
-}
+export type ScatterAdd = (x: Tensor, dim: number, index: Tensor, source: Tensor) => Tensor
 
 // ---- indexAdd, indexCopy, indexFill -----------------------------------------------------------------------------------------
 
@@ -292,14 +351,31 @@ interface IndexWriteAttributes extends DimIndex {
   readonly alpha: number
 }
 
-function indexWrite(self: Tensor, { dim, index, mode, value }: IndexWriteAttributes, source: Tensor | null): void {
+function indexWrite(
+  self: Tensor,
+  { dim, index, mode, value }: IndexWriteAttributes,
+  source: Tensor | null,
+): void {
   const n = index.numel()
   const sizes = self.ndim === 0 ? [n] : self.sizes.map((s, d) => (d === dim ? n : s))
   const along = sizes.map((_, d) => (d === dim ? (index.ndim === 0 ? 0 : index.strides[0]) : 0))
   const own = self.ndim === 0 ? [0] : zeroAt(self.strides, dim)
   const operands = [operand(self, own, [self.strides[dim] ?? 0]), operand(index, along)]
-  if (source !== null) operands.push(operand(source, source.ndim === sizes.length ? source.strides : broadcastStrides(source.sizes, source.strides, sizes)))
-  launch(self.device, scatterKernel(self.dtype, [index.dtype], source?.dtype ?? null, mode), sizes, [], operands, source === null ? [value as Scalar] : [])
+  if (source !== null)
+    operands.push(
+      operand(
+        source,
+        source.ndim === sizes.length ? source.strides : broadcastStrides(source.sizes, source.strides, sizes),
+      ),
+    )
+  launch(
+    self.device,
+    scatterKernel(self.dtype, [index.dtype], source?.dtype ?? null, mode),
+    sizes,
+    [],
+    operands,
+    source === null ? [value as Scalar] : [],
+  )
 }
 
 function indexWriteOp(node: string): Op<IndexWriteAttributes> {
@@ -337,11 +413,14 @@ function prepareIndexWrite(
   checkTensor(name, 'input', x)
   checkTensor(name, 'index', index)
   const d = wrapDim(dim, x.ndim)
-  if (index.ndim > 1) throw new IndexError(`${name}(): Index should have dimension 1 or 0 (got ${index.ndim})`)
+  if (index.ndim > 1)
+    throw new IndexError(`${name}(): Index should have dimension 1 or 0 (got ${index.ndim})`)
   checkIndexDType(name, index)
   if (source instanceof Tensor && name !== 'index_fill') {
     if (source.dtype !== x.dtype)
-      throw new RuntimeError(`${name}(): self and source expected to have the same dtype, but got (self) ${x.dtype.name} and (source) ${source.dtype.name}`)
+      throw new RuntimeError(
+        `${name}(): self and source expected to have the same dtype, but got (self) ${x.dtype.name} and (source) ${source.dtype.name}`,
+      )
     const expected = x.ndim === 0 ? [] : x.sizes.map((s, i) => (i === d ? index.numel() : s))
     if (x.ndim > 0 && !sameSizes(source.sizes, expected))
       throw new RuntimeError(
@@ -352,7 +431,13 @@ function prepareIndexWrite(
   return { dim: d, index, mode, value: source instanceof Tensor ? null : source, alpha }
 }
 
-function runIndexWrite(op: Op<IndexWriteAttributes>, x: Tensor, source: Tensor | Scalar, a: IndexWriteAttributes, inPlace: boolean): Tensor {
+function runIndexWrite(
+  op: Op<IndexWriteAttributes>,
+  x: Tensor,
+  source: Tensor | Scalar,
+  a: IndexWriteAttributes,
+  inPlace: boolean,
+): Tensor {
   const inputs = source instanceof Tensor ? [x, source] : [x]
   if (!inPlace) return apply(op, inputs, a)
   checkWritable(x)
@@ -361,9 +446,13 @@ function runIndexWrite(op: Op<IndexWriteAttributes>, x: Tensor, source: Tensor |
   )
 }
 
-export interface IndexAdd {
-  (x: Tensor, dim: number, index: Tensor, source: Tensor, options?: { alpha?: number }): Tensor
-}
+export type IndexAdd = (
+  x: Tensor,
+  dim: number,
+  index: Tensor,
+  source: Tensor,
+  options?: { alpha?: number },
+) => Tensor
 
 /** Adds `alpha` times the slices of `source` to the slices of x at these indices. */
 export const indexAdd: IndexAdd & FunctionInfo & { readonly inPlace: IndexAdd } = withInPlace(
@@ -372,29 +461,53 @@ export const indexAdd: IndexAdd & FunctionInfo & { readonly inPlace: IndexAdd } 
     ['input', 'dim', 'index', 'source'],
     ['alpha'],
     (x: Tensor, dim: number, index: Tensor, source: Tensor, { alpha = 1 }: { alpha?: number }) =>
-      runIndexWrite(indexAddOp, x, source, prepareIndexWrite('index_add', x, dim, index, source, 'add', alpha), false),
+      runIndexWrite(
+        indexAddOp,
+        x,
+        source,
+        prepareIndexWrite('index_add', x, dim, index, source, 'add', alpha),
+        false,
+      ),
     { positional: 0 },
   ),
   (x: Tensor, dim: number, index: Tensor, source: Tensor, { alpha = 1 }: { alpha?: number } = {}) =>
-    runIndexWrite(indexAddOp, x, source, prepareIndexWrite('index_add', x, dim, index, source, 'add', alpha), true),
+    runIndexWrite(
+      indexAddOp,
+      x,
+      source,
+      prepareIndexWrite('index_add', x, dim, index, source, 'add', alpha),
+      true,
+    ),
 )
 
-export interface IndexCopy {
-  (x: Tensor, dim: number, index: Tensor, source: Tensor): Tensor
-}
+export type IndexCopy = (x: Tensor, dim: number, index: Tensor, source: Tensor) => Tensor
 
 /** Replaces the slices of x at these indices by those of `source`. */
 export const indexCopy: IndexCopy & FunctionInfo & { readonly inPlace: IndexCopy } = withInPlace(
-  fn<IndexCopy>('index_copy', ['input', 'dim', 'index', 'source'], [], (x: Tensor, dim: number, index: Tensor, source: Tensor) =>
-    runIndexWrite(indexCopyOp, x, source, prepareIndexWrite('index_copy', x, dim, index, source, 'set'), false),
+  fn<IndexCopy>(
+    'index_copy',
+    ['input', 'dim', 'index', 'source'],
+    [],
+    (x: Tensor, dim: number, index: Tensor, source: Tensor) =>
+      runIndexWrite(
+        indexCopyOp,
+        x,
+        source,
+        prepareIndexWrite('index_copy', x, dim, index, source, 'set'),
+        false,
+      ),
   ),
   (x: Tensor, dim: number, index: Tensor, source: Tensor) =>
-    runIndexWrite(indexCopyOp, x, source, prepareIndexWrite('index_copy', x, dim, index, source, 'set'), true),
+    runIndexWrite(
+      indexCopyOp,
+      x,
+      source,
+      prepareIndexWrite('index_copy', x, dim, index, source, 'set'),
+      true,
+    ),
 )
 
-export interface IndexFill {
-  (x: Tensor, dim: number, index: Tensor, value: Scalar | Tensor): Tensor
-}
+export type IndexFill = (x: Tensor, dim: number, index: Tensor, value: Scalar | Tensor) => Tensor
 
 function fillSource(x: Tensor, value: Scalar | Tensor): Scalar | Tensor {
   if (!(value instanceof Tensor)) return value
@@ -407,15 +520,32 @@ function fillSource(x: Tensor, value: Scalar | Tensor): Scalar | Tensor {
 
 /** Fills the slices of x at these indices with a number. */
 export const indexFill: IndexFill & FunctionInfo & { readonly inPlace: IndexFill } = withInPlace(
-  fn<IndexFill>('index_fill', ['input', 'dim', 'index', 'value'], [], (x: Tensor, dim: number, index: Tensor, value: Scalar | Tensor) => {
-    const source = fillSource(x, value)
-    const scalar = source instanceof Tensor ? (source.item() as Scalar) : source
-    return runIndexWrite(indexFillOp, x, scalar, prepareIndexWrite('index_fill', x, dim, index, scalar, 'set'), false)
-  }),
+  fn<IndexFill>(
+    'index_fill',
+    ['input', 'dim', 'index', 'value'],
+    [],
+    (x: Tensor, dim: number, index: Tensor, value: Scalar | Tensor) => {
+      const source = fillSource(x, value)
+      const scalar = source instanceof Tensor ? (source.item() as Scalar) : source
+      return runIndexWrite(
+        indexFillOp,
+        x,
+        scalar,
+        prepareIndexWrite('index_fill', x, dim, index, scalar, 'set'),
+        false,
+      )
+    },
+  ),
   (x: Tensor, dim: number, index: Tensor, value: Scalar | Tensor) => {
     const source = fillSource(x, value)
     const scalar = source instanceof Tensor ? (source.item() as Scalar) : source
-    return runIndexWrite(indexFillOp, x, scalar, prepareIndexWrite('index_fill', x, dim, index, scalar, 'set'), true)
+    return runIndexWrite(
+      indexFillOp,
+      x,
+      scalar,
+      prepareIndexWrite('index_fill', x, dim, index, scalar, 'set'),
+      true,
+    )
   },
 )
 
@@ -427,13 +557,17 @@ const takeOp: Op<Tensor> = {
   node: 'TakeBackward0',
   forward: ([x], index) => indexSelect(reshape(x, [-1]), 0, reshape(index, [-1])).reshape(index.sizes),
   backward: ([g], { attributes: index, inputSizes }) => [
-    reshape(g!.newZeros([numelOf(inputSizes[0])]).indexAdd(0, reshape(index, [-1]), reshape(g!, [-1])), inputSizes[0]),
+    reshape(
+      g!.newZeros([numelOf(inputSizes[0])]).indexAdd(0, reshape(index, [-1]), reshape(g!, [-1])),
+      inputSizes[0],
+    ),
   ],
 }
 
 /** The elements at these positions of the flattened tensor, in the shape of `index`. */
 export function take(x: Tensor, index: Tensor): Tensor {
-  if (index.dtype !== int64) throw new RuntimeError(`take(): Expected a long tensor for index, but got ${index.dtype.name}`)
+  if (index.dtype !== int64)
+    throw new RuntimeError(`take(): Expected a long tensor for index, but got ${index.dtype.name}`)
   if (x.numel() === 0 && index.numel() > 0) throw new IndexError('take(): tried to take from an empty tensor')
   checkBounds('take', index, x.numel(), true)
   return apply(takeOp, [x], wrapNegative(index, x.numel()))
@@ -471,8 +605,7 @@ const maskedSelectOp: Op<{ readonly sizes: readonly number[]; readonly positions
 /** The elements where a bool mask (broadcast) is true, as a vector. */
 export function maskedSelect(x: Tensor, mask: Tensor): Tensor {
   checkTensor('masked_select', 'mask', mask)
-  if (mask.dtype !== bool)
-    throw new RuntimeError(`masked_select: expected BoolTensor for mask`)
+  if (mask.dtype !== bool) throw new RuntimeError(`masked_select: expected BoolTensor for mask`)
   const sizes = broadcastSizes(x.sizes, mask.sizes)
   return apply(maskedSelectOp, [x], { sizes, positions: truePositions(expand(mask, sizes)) })
 }
@@ -573,7 +706,8 @@ function parseIndex(x: Tensor, components: readonly Index[]): ParsedIndex {
       indices.push(component ? indexVector([0]) : indexVector([]))
       dim++
     } else if (typeof component === 'number') {
-      if (!Number.isInteger(component)) throw new IndexError(`an index must be a whole number, got ${component}`)
+      if (!Number.isInteger(component))
+        throw new IndexError(`an index must be a whole number, got ${component}`)
       const size = viewed.sizes[dim]
       if (component < -size || component >= size)
         throw new IndexError(`index ${component} is out of bounds for dimension ${dim} with size ${size}`)
@@ -582,7 +716,8 @@ function parseIndex(x: Tensor, components: readonly Index[]): ParsedIndex {
       const { start, end, step } = parseSlice(component)
       if (step <= 0) throw new RuntimeError('step must be greater than zero')
       const size = viewed.sizes[dim]
-      if (start !== null || end !== null || step !== 1) viewed = slice(viewed, dim, start ?? 0, end ?? size, step)
+      if (start !== null || end !== null || step !== 1)
+        viewed = slice(viewed, dim, start ?? 0, end ?? size, step)
       skip(1)
     } else if (component instanceof Tensor || Array.isArray(component)) {
       const index = asIndexTensor(component as Tensor | readonly (number | boolean)[])
@@ -654,9 +789,18 @@ function advancedLayout(x: Tensor, indices: readonly (Tensor | null)[]): Advance
   const kept = x.sizes.map((_, d) => d).filter((d) => indices[d] === null)
   const before = adjacent ? kept.filter((d) => d < first) : []
   const after = kept.filter((d) => !before.includes(d))
-  place(before.map((d) => x.sizes[d]), before.map((d) => x.strides[d]))
-  place(shape, shape.map(() => 0))
-  place(after.map((d) => x.sizes[d]), after.map((d) => x.strides[d]))
+  place(
+    before.map((d) => x.sizes[d]),
+    before.map((d) => x.strides[d]),
+  )
+  place(
+    shape,
+    shape.map(() => 0),
+  )
+  place(
+    after.map((d) => x.sizes[d]),
+    after.map((d) => x.strides[d]),
+  )
   const indexStrides = tensors.map((t) => [
     ...before.map(() => 0),
     ...broadcastStrides(t.sizes, t.strides, shape),
@@ -670,11 +814,20 @@ const indexOp: Op<AdvancedIndex> = {
   forward: ([x], { indices }) => {
     const l = advancedLayout(x, indices)
     const out = emptyTensor(l.outer, x.dtype, x.device)
-    launch(x.device, gatherKernel(x.dtype, l.tensors.map((t) => t.dtype)), l.outer, [], [
-      operand(x, l.strides, l.atStrides),
-      ...l.tensors.map((t, i) => operand(t, l.indexStrides[i])),
-      operand(out),
-    ])
+    launch(
+      x.device,
+      gatherKernel(
+        x.dtype,
+        l.tensors.map((t) => t.dtype),
+      ),
+      l.outer,
+      [],
+      [
+        operand(x, l.strides, l.atStrides),
+        ...l.tensors.map((t, i) => operand(t, l.indexStrides[i])),
+        operand(out),
+      ],
+    )
     return out
   },
   backward: ([g], { attributes: { indices }, inputSizes }) => [
@@ -698,7 +851,12 @@ const indexPutOp: Op<AdvancedIndex & { readonly accumulate: boolean }> = {
   },
 }
 
-function indexPutRaw(self: Tensor, indices: readonly (Tensor | null)[], values: Tensor, accumulate: boolean): void {
+function indexPutRaw(
+  self: Tensor,
+  indices: readonly (Tensor | null)[],
+  values: Tensor,
+  accumulate: boolean,
+): void {
   const l = advancedLayout(self, indices)
   let strides: number[]
   try {
@@ -709,16 +867,32 @@ function indexPutRaw(self: Tensor, indices: readonly (Tensor | null)[], values: 
       `shape mismatch: value tensor of shape ${formatSizes(values.sizes)} cannot be broadcast to indexing result of shape ${formatSizes(l.outer)}`,
     )
   }
-  const kernel = scatterKernel(self.dtype, l.tensors.map((t) => t.dtype), values.dtype, accumulate ? 'add' : 'set')
-  launch(self.device, kernel, l.outer, [], [
-    operand(self, l.strides, l.atStrides),
-    ...l.tensors.map((t, i) => operand(t, l.indexStrides[i])),
-    operand(values, strides),
-  ])
+  const kernel = scatterKernel(
+    self.dtype,
+    l.tensors.map((t) => t.dtype),
+    values.dtype,
+    accumulate ? 'add' : 'set',
+  )
+  launch(
+    self.device,
+    kernel,
+    l.outer,
+    [],
+    [
+      operand(self, l.strides, l.atStrides),
+      ...l.tensors.map((t, i) => operand(t, l.indexStrides[i])),
+      operand(values, strides),
+    ],
+  )
 }
 
 /** A copy of x with the elements at these indices replaced by (or, with `accumulate`, increased by) values. */
-export function indexPut(x: Tensor, indices: readonly (Tensor | null)[], values: Tensor, accumulate = false): Tensor {
+export function indexPut(
+  x: Tensor,
+  indices: readonly (Tensor | null)[],
+  values: Tensor,
+  accumulate = false,
+): Tensor {
   const padded = [...indices, ...new Array<null>(Math.max(x.ndim - indices.length, 0)).fill(null)]
   return apply(indexPutOp, [x, values], { indices: padded, accumulate })
 }
@@ -741,9 +915,16 @@ export function setAt(x: Tensor, components: Index | readonly Index[], value: Te
     else viewed.copy_(leadingOnesRemoved(value, viewed.ndim))
     return x
   }
-  const source = value instanceof Tensor ? (value.dtype === x.dtype ? value : value.to(x.dtype)) : makeTensor(value).to(x.dtype)
+  const source =
+    value instanceof Tensor
+      ? value.dtype === x.dtype
+        ? value
+        : value.to(x.dtype)
+      : makeTensor(value).to(x.dtype)
   checkWritable(viewed)
-  applyInPlace(indexPutOp, [viewed, source], { indices, accumulate: false }, () => indexPutRaw(viewed, indices, source, false))
+  applyInPlace(indexPutOp, [viewed, source], { indices, accumulate: false }, () =>
+    indexPutRaw(viewed, indices, source, false),
+  )
   return x
 }
 
@@ -753,4 +934,3 @@ function leadingOnesRemoved(value: Tensor, rank: number): Tensor {
   while (result.ndim > rank && result.sizes[0] === 1) result = squeeze(result, 0)
   return result
 }
-

@@ -9,7 +9,7 @@ import { copyRaw, to } from './conversion.ts'
 import { fullTensor } from './creation.ts'
 import { indexVector } from './index-vector.ts'
 import { commonDevice, emptyTensor } from './launch.ts'
-import { apply, checkOptions, describe, fn, type FunctionInfo, isOptions, type Op } from './op.ts'
+import { apply, checkOptions, describe, type FunctionInfo, fn, isOptions, type Op } from './op.ts'
 import { expand, flatten, narrow, reshape, select, slice, transpose, unsqueeze, view } from './views.ts'
 
 interface CatAttributes {
@@ -55,7 +55,9 @@ export interface Cat {
 
 function checkTensors(name: string, tensors: unknown): asserts tensors is readonly Tensor[] {
   if (!Array.isArray(tensors))
-    throw new TypeError_(`${name}(): argument 'tensors' must be an array of Tensors, not ${describe(tensors)}`)
+    throw new TypeError_(
+      `${name}(): argument 'tensors' must be an array of Tensors, not ${describe(tensors)}`,
+    )
   tensors.forEach((t, i) => {
     if (!(t instanceof Tensor))
       throw new TypeError_(`expected Tensor as element ${i} in argument 0, but got ${describe(t)}`)
@@ -71,14 +73,17 @@ export const cat: Cat & FunctionInfo = fn<Cat>(
     checkTensors('cat', tensors)
     if (tensors.length === 0) throw new RuntimeError('torch.cat(): expected a non-empty list of Tensors')
     tensors.forEach((t, i) => {
-      if (t.ndim === 0) throw new RuntimeError(`zero-dimensional tensor (at position ${i}) cannot be concatenated`)
+      if (t.ndim === 0)
+        throw new RuntimeError(`zero-dimensional tensor (at position ${i}) cannot be concatenated`)
     })
     const shaped = tensors.find((x) => !isLegacyEmpty(x)) ?? tensors[0]
     const d = wrapDim(dim, shaped.ndim)
     tensors.forEach((t, i) => {
       if (isLegacyEmpty(t)) return
       if (t.ndim !== shaped.ndim)
-        throw new RuntimeError(`Tensors must have same number of dimensions: got ${shaped.ndim} and ${t.ndim}`)
+        throw new RuntimeError(
+          `Tensors must have same number of dimensions: got ${shaped.ndim} and ${t.ndim}`,
+        )
       for (let k = 0; k < t.ndim; k++)
         if (k !== d && t.sizes[k] !== shaped.sizes[k])
           throw new RuntimeError(
@@ -158,14 +163,20 @@ export function hstack(tensors: readonly Tensor[]): Tensor {
 
 /** Joins along rows. */
 export function vstack(tensors: readonly Tensor[]): Tensor {
-  return cat(tensors.map((x) => atLeast(x, 2)), 0)
+  return cat(
+    tensors.map((x) => atLeast(x, 2)),
+    0,
+  )
 }
 
 export const rowStack: typeof vstack = vstack
 
 /** Joins along the third dimension. */
 export function dstack(tensors: readonly Tensor[]): Tensor {
-  return cat(tensors.map((x) => atLeast(x, 3)), 2)
+  return cat(
+    tensors.map((x) => atLeast(x, 3)),
+    2,
+  )
 }
 
 /** Joins vectors as columns, matrices along columns. */
@@ -202,7 +213,15 @@ function grids(tensors: unknown, { indexing = 'ij' }: MeshgridOptions): Tensor[]
   const swap = indexing === 'xy' && tensors.length >= 2
   const xs = swap ? [tensors[1], tensors[0], ...tensors.slice(2)] : [...tensors]
   const sizes = xs.map((x) => x.numel())
-  const results = xs.map((x, d) => expand(view(x, sizes.map((_, i) => (i === d ? -1 : 1))), sizes))
+  const results = xs.map((x, d) =>
+    expand(
+      view(
+        x,
+        sizes.map((_, i) => (i === d ? -1 : 1)),
+      ),
+      sizes,
+    ),
+  )
   if (!swap) return results
   const swapped = results.map((g) => transpose(g, 0, 1))
   return [swapped[1], swapped[0], ...swapped.slice(2)]
@@ -223,13 +242,19 @@ export function broadcastShapes(...shapes: (readonly number[])[]): number[] {
 /** All combinations, one element of each vector. */
 export function cartesianProd(...tensors: Tensor[]): Tensor {
   if (tensors.length === 1) return tensors[0]
-  return stack(meshgrid(tensors).map((g) => flatten(g)), 1)
+  return stack(
+    meshgrid(tensors).map((g) => flatten(g)),
+    1,
+  )
 }
 
 /** Whole matrices on a diagonal, zero elsewhere. */
 export function blockDiag(...tensors: Tensor[]): Tensor {
   const blocks = tensors.map((x) => {
-    if (x.ndim > 2) throw new RuntimeError(`torch.block_diag: Input tensors must have 2 or fewer dimensions. Input has ${x.ndim} dimensions`)
+    if (x.ndim > 2)
+      throw new RuntimeError(
+        `torch.block_diag: Input tensors must have 2 or fewer dimensions. Input has ${x.ndim} dimensions`,
+      )
     return atLeast(x, 2)
   })
   const columns = blocks.reduce((n, x) => n + x.sizes[1], 0)
@@ -267,4 +292,3 @@ export function trilIndices(rows: number, columns: number, { offset = 0 }: { off
 export function triuIndices(rows: number, columns: number, { offset = 0 }: { offset?: number } = {}): Tensor {
   return triangleIndices(rows, columns, offset, false)
 }
-

@@ -33,8 +33,17 @@ export function commonDevice(name: string, tensors: readonly Tensor[]): Device {
 }
 
 /** A tensor as a kernel's operand, with the strides given, or its own. */
-export function operand(x: Tensor, strides: readonly number[] = x.strides, atStrides?: readonly number[]): Access {
-  return { storage: x.device.type === 'meta' ? null : x.storage.allocation, offset: x.offset, strides, atStrides }
+export function operand(
+  x: Tensor,
+  strides: readonly number[] = x.strides,
+  atStrides?: readonly number[],
+): Access {
+  return {
+    storage: x.device.type === 'meta' ? null : x.storage.allocation,
+    offset: x.offset,
+    strides,
+    atStrides,
+  }
 }
 
 /** A tensor as an operand over a larger outer space that it is broadcast to. */

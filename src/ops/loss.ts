@@ -104,3 +104,21 @@ export function checkPair(name: string, input: Tensor, target: Tensor): void {
     `${name}: Using a target size (${target.shape}) that is different to the input size (${input.shape}). This will likely lead to incorrect results due to broadcasting. Please ensure they have the same size.`,
   )
 }
+
+/** A loss without options of its own. */
+export type Loss = (input: Tensor, target: Tensor, options?: ReductionOption) => Tensor
+
+/** Options of `mseLoss` and `l1Loss`. */
+export interface WeightedOptions extends ReductionOption {
+  /** A factor for each element; the mean is then over the weights. */
+  weight?: Tensor | null
+}
+
+/** A loss with weights. */
+export type WeightedLoss = (input: Tensor, target: Tensor, options?: WeightedOptions) => Tensor
+
+/** The required arguments of most losses. */
+export const pair: readonly string[] = ['input', 'target']
+
+/** Losses are no methods of tensors. */
+export const noMethod: { readonly method: false } = { method: false }

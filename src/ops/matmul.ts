@@ -8,7 +8,7 @@ import { valueTypeOf } from '../kernels/expr.ts'
 import { type Kernel, KernelBuilder } from '../kernels/kernel.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { commonDevice, emptyTensor, launch, operand } from './launch.ts'
-import { apply, checkTensor, fn, type FunctionInfo, type Op } from './op.ts'
+import { apply, checkTensor, type FunctionInfo, fn, type Op } from './op.ts'
 import { withInPlace } from './pointwise.ts'
 import { expand, reshape, t, transpose, unsafeView, unsqueeze, view } from './views.ts'
 
@@ -38,22 +38,37 @@ export function contractionKernel(dtype: DType): Kernel {
 function contract(a: Tensor, b: Tensor, out: Tensor): Tensor {
   const [batch, n, inner] = a.sizes
   const m = b.sizes[2]
-  launch(out.device, contractionKernel(a.dtype), [batch, n, m], [inner], [
-    operand(a, [a.strides[0], a.strides[1], 0, a.strides[2]]),
-    operand(b, [b.strides[0], 0, b.strides[2], b.strides[1]]),
-    operand(out, [...out.strides, 0]),
-  ])
+  launch(
+    out.device,
+    contractionKernel(a.dtype),
+    [batch, n, m],
+    [inner],
+    [
+      operand(a, [a.strides[0], a.strides[1], 0, a.strides[2]]),
+      operand(b, [b.strides[0], 0, b.strides[2], b.strides[1]]),
+      operand(out, [...out.strides, 0]),
+    ],
+  )
   return out
 }
 
 function checkDTypes(a: Tensor, b: Tensor): void {
   if (a.dtype === b.dtype) return
-  const words = (x: Tensor) => (x.dtype.name === 'int64' ? 'long int' : x.dtype.name === 'float64' ? 'double' : x.dtype.name === 'float32' ? 'float' : x.dtype.name)
+  const words = (x: Tensor) =>
+    x.dtype.name === 'int64'
+      ? 'long int'
+      : x.dtype.name === 'float64'
+        ? 'double'
+        : x.dtype.name === 'float32'
+          ? 'float'
+          : x.dtype.name
   const hint =
     a.dtype.kind !== b.dtype.kind
       ? `. Whole numbers make an int64 tensor: write torch.tensor(..., { dtype: torch.float32 }) or x.float()`
       : ''
-  throw new RuntimeError(`expected m1 and m2 to have the same dtype, but got: ${words(a)} != ${words(b)}${hint}`)
+  throw new RuntimeError(
+    `expected m1 and m2 to have the same dtype, but got: ${words(a)} != ${words(b)}${hint}`,
+  )
 }
 
 const addBatch = (x: Tensor): Tensor => unsqueeze(x, 0)
@@ -66,7 +81,10 @@ const mmOp: Op<null> = {
     return out
   },
   saves: [0, 1],
-  backward: ([g], c) => [c.needs(0) ? mm(g!, t(c.input(1))) : null, c.needs(1) ? mm(t(c.input(0)), g!) : null],
+  backward: ([g], c) => [
+    c.needs(0) ? mm(g!, t(c.input(1))) : null,
+    c.needs(1) ? mm(t(c.input(0)), g!) : null,
+  ],
 }
 
 /** The product of two matrices, [n, k] and [k, m]. */
@@ -95,7 +113,10 @@ const mvOp: Op<null> = {
     return out
   },
   saves: [0, 1],
-  backward: ([g], c) => [c.needs(0) ? outer(g!, c.input(1)) : null, c.needs(1) ? mv(t(c.input(0)), g!) : null],
+  backward: ([g], c) => [
+    c.needs(0) ? outer(g!, c.input(1)) : null,
+    c.needs(1) ? mv(t(c.input(0)), g!) : null,
+  ],
 }
 
 /** A matrix [n, m] times a vector [m]. */
@@ -105,7 +126,9 @@ export function mv(a: Tensor, v: Tensor): Tensor {
   if (a.ndim !== 2 || v.ndim !== 1)
     throw new RuntimeError(`vector + matrix @ vector expected, got ${v.ndim}, ${a.ndim}, ${v.ndim}`)
   if (a.sizes[1] !== v.sizes[0])
-    throw new RuntimeError(`size mismatch, got input (${a.sizes[0]}), mat (${a.sizes[0]}x${a.sizes[1]}), vec (${v.sizes[0]})`)
+    throw new RuntimeError(
+      `size mismatch, got input (${a.sizes[0]}), mat (${a.sizes[0]}x${a.sizes[1]}), vec (${v.sizes[0]})`,
+    )
   checkDTypes(a, v)
   return apply(mvOp, [a, v], null)
 }
@@ -125,9 +148,12 @@ const dotOp: Op<null> = {
 export function dot(a: Tensor, b: Tensor): Tensor {
   checkTensor('dot', 'input', a)
   checkTensor('dot', 'tensor', b)
-  if (a.ndim !== 1 || b.ndim !== 1) throw new RuntimeError(`1D tensors expected, but got ${a.ndim}D and ${b.ndim}D tensors`)
+  if (a.ndim !== 1 || b.ndim !== 1)
+    throw new RuntimeError(`1D tensors expected, but got ${a.ndim}D and ${b.ndim}D tensors`)
   if (a.dtype !== b.dtype)
-    throw new RuntimeError(`dot : expected both vectors to have same dtype, but found ${a.dtype.name} and ${b.dtype.name}`)
+    throw new RuntimeError(
+      `dot : expected both vectors to have same dtype, but found ${a.dtype.name} and ${b.dtype.name}`,
+    )
   if (a.sizes[0] !== b.sizes[0])
     throw new RuntimeError(
       `inconsistent tensor size, expected tensor [${a.sizes[0]}] and src [${b.sizes[0]}] to have the same number of elements, but got ${a.sizes[0]} and ${b.sizes[0]} elements respectively`,
@@ -180,7 +206,9 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
   checkTensor('matmul', 'input', a)
   checkTensor('matmul', 'other', b)
   if (a.ndim === 0 || b.ndim === 0)
-    throw new RuntimeError(`both arguments to matmul need to be at least 1D, but they are ${a.ndim}D and ${b.ndim}D`)
+    throw new RuntimeError(
+      `both arguments to matmul need to be at least 1D, but they are ${a.ndim}D and ${b.ndim}D`,
+    )
   if (a.ndim === 1 && b.ndim === 1) return dot(a, b)
   if (a.ndim === 2 && b.ndim === 1) return mv(a, b)
   if (a.ndim === 1 && b.ndim === 2) return mm(unsqueeze(a, 0), b).squeeze(0)
@@ -189,7 +217,10 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
   if (a.ndim >= 3 && b.ndim <= 2) {
     // Rows of all batches in one matrix.
     const inner = a.sizes[a.ndim - 1]
-    const flat = reshape(a, [-1, inner === 0 ? 0 : inner].map((n, i) => (i === 0 && inner === 0 ? a.numel() : n)))
+    const flat = reshape(
+      a,
+      [-1, inner === 0 ? 0 : inner].map((n, i) => (i === 0 && inner === 0 ? a.numel() : n)),
+    )
     if (inner !== b.sizes[0]) checkMultiplicable(flat, b.ndim === 1 ? unsqueeze(b, 1) : b)
     if (inner > 0) {
       const product = b.ndim === 1 ? mv(flat, b) : mm(flat, b)
@@ -220,9 +251,7 @@ export interface AddProductOptions {
   alpha?: number
 }
 
-export interface AddProduct {
-  (x: Tensor, a: Tensor, b: Tensor, options?: AddProductOptions): Tensor
-}
+export type AddProduct = (x: Tensor, a: Tensor, b: Tensor, options?: AddProductOptions) => Tensor
 
 interface AddProductAttributes {
   readonly alpha: number
@@ -230,7 +259,11 @@ interface AddProductAttributes {
 }
 
 // beta * x + alpha * (a b), the product's own gradients scaled by alpha.
-function addProductOp(node: string, multiply: (a: Tensor, b: Tensor) => Tensor, gradients: (g: Tensor, a: Tensor, b: Tensor, c: { needs(i: number): boolean }) => (Tensor | null)[]): Op<AddProductAttributes> {
+function addProductOp(
+  node: string,
+  multiply: (a: Tensor, b: Tensor) => Tensor,
+  gradients: (g: Tensor, a: Tensor, b: Tensor, c: { needs(i: number): boolean }) => (Tensor | null)[],
+): Op<AddProductAttributes> {
   return {
     node,
     forward: ([x, a, b], { alpha, beta }) => {
@@ -265,10 +298,17 @@ const addrOp = addProductOp('AddrBackward0', outer, (g, a, b, c) => [
   c.needs(1) ? mv(g, b) : null,
   c.needs(2) ? mv(t(g), a) : null,
 ])
-const addbmmOp = addProductOp('AddbmmBackward0', (a, b) => bmm(a, b).sum(0), (g, a, b, c) => {
-  const each = expand(unsqueeze(g, 0), [a.sizes[0], ...g.sizes])
-  return [c.needs(1) ? bmm(each, transpose(b, 1, 2)) : null, c.needs(2) ? bmm(transpose(a, 1, 2), each) : null]
-})
+const addbmmOp = addProductOp(
+  'AddbmmBackward0',
+  (a, b) => bmm(a, b).sum(0),
+  (g, a, b, c) => {
+    const each = expand(unsqueeze(g, 0), [a.sizes[0], ...g.sizes])
+    return [
+      c.needs(1) ? bmm(each, transpose(b, 1, 2)) : null,
+      c.needs(2) ? bmm(transpose(a, 1, 2), each) : null,
+    ]
+  },
+)
 
 function addProduct(
   name: string,
@@ -280,49 +320,76 @@ function addProduct(
     for (const [i, v] of [x, a, b].entries()) checkTensor(name, ['input', ...argumentNames][i], v)
     checkDTypes(a, b)
     if (x.dtype !== a.dtype)
-      throw new RuntimeError(`self and mat2 must have the same dtype, but got ${x.dtype.name} and ${a.dtype.name}`)
+      throw new RuntimeError(
+        `self and mat2 must have the same dtype, but got ${x.dtype.name} and ${a.dtype.name}`,
+      )
     const sizes = check(x, a, b)
-    if (x.ndim > sizes.length || formatSizes(broadcastSizes(x.sizes, sizes)) !== formatSizes(sizes)) expand(x, sizes)
+    if (x.ndim > sizes.length || formatSizes(broadcastSizes(x.sizes, sizes)) !== formatSizes(sizes))
+      expand(x, sizes)
     return apply(op, [x, a, b], { alpha, beta })
   }
-  return withInPlace(fn<AddProduct>(name, ['input', ...argumentNames], ['beta', 'alpha'], run, { positional: 0 }), (x, a, b, options = {}) =>
-    x.copy_(run(x, a, b, options)),
+  return withInPlace(
+    fn<AddProduct>(name, ['input', ...argumentNames], ['beta', 'alpha'], run, { positional: 0 }),
+    (x, a, b, options = {}) => x.copy_(run(x, a, b, options)),
   )
 }
 
 /** `beta * x + alpha * (mat1 @ mat2)`. */
-export const addmm: AddProduct & FunctionInfo & { readonly inPlace: AddProduct } = addProduct('addmm', ['mat1', 'mat2'], addmmOp, (_, a, b) => {
-  if (a.ndim !== 2) throw new RuntimeError(`mat1 must be a matrix, got ${a.ndim}-D tensor`)
-  if (b.ndim !== 2) throw new RuntimeError(`mat2 must be a matrix, got ${b.ndim}-D tensor`)
-  checkMultiplicable(a, b)
-  return [a.sizes[0], b.sizes[1]]
-})
+export const addmm: AddProduct & FunctionInfo & { readonly inPlace: AddProduct } = addProduct(
+  'addmm',
+  ['mat1', 'mat2'],
+  addmmOp,
+  (_, a, b) => {
+    if (a.ndim !== 2) throw new RuntimeError(`mat1 must be a matrix, got ${a.ndim}-D tensor`)
+    if (b.ndim !== 2) throw new RuntimeError(`mat2 must be a matrix, got ${b.ndim}-D tensor`)
+    checkMultiplicable(a, b)
+    return [a.sizes[0], b.sizes[1]]
+  },
+)
 
 /** `beta * x + alpha * (mat @ vec)`. */
-export const addmv: AddProduct & FunctionInfo & { readonly inPlace: AddProduct } = addProduct('addmv', ['mat', 'vec'], addmvOp, (_, a, v) => {
-  if (a.ndim !== 2 || v.ndim !== 1) throw new RuntimeError(`vector + matrix @ vector expected, got 1, ${a.ndim}, ${v.ndim}`)
-  return [a.sizes[0]]
-})
+export const addmv: AddProduct & FunctionInfo & { readonly inPlace: AddProduct } = addProduct(
+  'addmv',
+  ['mat', 'vec'],
+  addmvOp,
+  (_, a, v) => {
+    if (a.ndim !== 2 || v.ndim !== 1)
+      throw new RuntimeError(`vector + matrix @ vector expected, got 1, ${a.ndim}, ${v.ndim}`)
+    return [a.sizes[0]]
+  },
+)
 
 /** `beta * x + alpha * (batch1 @ batch2)`, matrix by matrix. */
-export const baddbmm: AddProduct & FunctionInfo & { readonly inPlace: AddProduct } = addProduct('baddbmm', ['batch1', 'batch2'], baddbmmOp, (_, a, b) => {
-  if (a.ndim !== 3) throw new RuntimeError('batch1 must be a 3D tensor')
-  if (b.ndim !== 3) throw new RuntimeError('batch2 must be a 3D tensor')
-  return [a.sizes[0], a.sizes[1], b.sizes[2]]
-})
+export const baddbmm: AddProduct & FunctionInfo & { readonly inPlace: AddProduct } = addProduct(
+  'baddbmm',
+  ['batch1', 'batch2'],
+  baddbmmOp,
+  (_, a, b) => {
+    if (a.ndim !== 3) throw new RuntimeError('batch1 must be a 3D tensor')
+    if (b.ndim !== 3) throw new RuntimeError('batch2 must be a 3D tensor')
+    return [a.sizes[0], a.sizes[1], b.sizes[2]]
+  },
+)
 
 /** `beta * x + alpha * outer(vec1, vec2)`. */
-export const addr: AddProduct & FunctionInfo & { readonly inPlace: AddProduct } = addProduct('addr', ['vec1', 'vec2'], addrOp, (_, a, b) => [
-  a.numel(),
-  b.numel(),
-])
+export const addr: AddProduct & FunctionInfo & { readonly inPlace: AddProduct } = addProduct(
+  'addr',
+  ['vec1', 'vec2'],
+  addrOp,
+  (_, a, b) => [a.numel(), b.numel()],
+)
 
 /** `beta * x + alpha *` the sum over the batch of the products. */
-export const addbmm: AddProduct & FunctionInfo & { readonly inPlace: AddProduct } = addProduct('addbmm', ['batch1', 'batch2'], addbmmOp, (_, a, b) => {
-  if (a.ndim !== 3) throw new RuntimeError('batch1 must be a 3D tensor')
-  if (b.ndim !== 3) throw new RuntimeError('batch2 must be a 3D tensor')
-  return [a.sizes[1], b.sizes[2]]
-})
+export const addbmm: AddProduct & FunctionInfo & { readonly inPlace: AddProduct } = addProduct(
+  'addbmm',
+  ['batch1', 'batch2'],
+  addbmmOp,
+  (_, a, b) => {
+    if (a.ndim !== 3) throw new RuntimeError('batch1 must be a 3D tensor')
+    if (b.ndim !== 3) throw new RuntimeError('batch2 must be a 3D tensor')
+    return [a.sizes[1], b.sizes[2]]
+  },
+)
 
 /** Sums of products over the last dimension of both. */
 export function inner(a: Tensor, b: Tensor): Tensor {
@@ -336,11 +403,17 @@ export function inner(a: Tensor, b: Tensor): Tensor {
 
 /** Sums of products over several dimensions: the last n of `a` with the first n of `b`, or pairs that are named. */
 export function tensordot(a: Tensor, b: Tensor, dims: number | readonly (readonly number[])[] = 2): Tensor {
-  const listA = typeof dims === 'number' ? Array.from({ length: dims }, (_, i) => a.ndim - dims + i) : dims[0].map((d) => (d < 0 ? d + a.ndim : d))
-  const listB = typeof dims === 'number' ? Array.from({ length: dims }, (_, i) => i) : dims[1].map((d) => (d < 0 ? d + b.ndim : d))
-  if (typeof dims === 'number' && dims < 0) throw new RuntimeError(`tensordot expects dims >= 0, but got dims=${dims}`)
-  if (listA.length !== listB.length)
-    throw new RuntimeError('both dimension lists should have same length')
+  const listA =
+    typeof dims === 'number'
+      ? Array.from({ length: dims }, (_, i) => a.ndim - dims + i)
+      : dims[0].map((d) => (d < 0 ? d + a.ndim : d))
+  const listB =
+    typeof dims === 'number'
+      ? Array.from({ length: dims }, (_, i) => i)
+      : dims[1].map((d) => (d < 0 ? d + b.ndim : d))
+  if (typeof dims === 'number' && dims < 0)
+    throw new RuntimeError(`tensordot expects dims >= 0, but got dims=${dims}`)
+  if (listA.length !== listB.length) throw new RuntimeError('both dimension lists should have same length')
   listA.forEach((d, i) => {
     if (a.sizes[d] !== b.sizes[listB[i]])
       throw new RuntimeError(
@@ -367,7 +440,16 @@ export function kron(a: Tensor, b: Tensor): Tensor {
   const rank = Math.max(a.ndim, b.ndim)
   const pad = (x: Tensor) => [...new Array<number>(rank - x.ndim).fill(1), ...x.sizes]
   const [sa, sb] = [pad(a), pad(b)]
-  const left = reshape(a, sa.flatMap((n) => [n, 1]))
-  const right = reshape(b, sb.flatMap((n) => [1, n]))
-  return unsafeView(left.mul(right), sa.map((n, i) => n * sb[i]))
+  const left = reshape(
+    a,
+    sa.flatMap((n) => [n, 1]),
+  )
+  const right = reshape(
+    b,
+    sb.flatMap((n) => [1, n]),
+  )
+  return unsafeView(
+    left.mul(right),
+    sa.map((n, i) => n * sb[i]),
+  )
 }

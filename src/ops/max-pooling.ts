@@ -7,7 +7,7 @@ import { formatSizes, numelOf, sameSizes } from '../core/shape.ts'
 import { data } from '../tensor/data.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { fullTensor } from './creation.ts'
-import { apply, applyMany, checkTensor, fn, type FunctionInfo, type Op } from './op.ts'
+import { apply, applyMany, checkTensor, type FunctionInfo, fn, type Op } from './op.ts'
 import {
   adaptiveWindows,
   outputCount,
@@ -74,12 +74,18 @@ const windowMaxOp: Op<MaxAttributes> = {
 }
 
 const legacyNames: Readonly<Record<string, string>> = {
-  bool: 'Bool', uint8: 'Byte', int8: 'Char', int16: 'Short', int32: 'Int', int64: 'Long',
+  bool: 'Bool',
+  uint8: 'Byte',
+  int8: 'Char',
+  int16: 'Short',
+  int32: 'Int',
+  int64: 'Long',
 }
 
 /** Throws PyTorch's error where an op does not exist for a dtype. */
 export function checkFloating(name: string, dtype: DType): void {
-  if (dtype.kind !== 'float') throw new NotImplementedError(`"${name}" not implemented for '${legacyNames[dtype.name]}'`)
+  if (dtype.kind !== 'float')
+    throw new NotImplementedError(`"${name}" not implemented for '${legacyNames[dtype.name]}'`)
 }
 
 // ---- sliding windows ---------------------------------------------------------------------------------------------------
@@ -102,7 +108,12 @@ export interface MaxPoolOptions {
 
 export interface MaxPool {
   (x: Tensor, kernelSize: NumberOrList, options: MaxPoolOptions & { returnIndices: true }): [Tensor, Tensor]
-  (x: Tensor, kernelSize: NumberOrList, stride?: NumberOrList | null, options?: Omit<MaxPoolOptions, 'stride'>): Tensor
+  (
+    x: Tensor,
+    kernelSize: NumberOrList,
+    stride?: NumberOrList | null,
+    options?: Omit<MaxPoolOptions, 'stride'>,
+  ): Tensor
   (x: Tensor, kernelSize: NumberOrList, options?: MaxPoolOptions & { returnIndices?: false }): Tensor
   (x: Tensor, kernelSize: NumberOrList, options?: MaxPoolOptions): Tensor | [Tensor, Tensor]
 }
@@ -123,7 +134,8 @@ export function readWindow(
   { stride, padding = 0, dilation = 1 }: Pick<MaxPoolOptions, 'stride' | 'padding' | 'dilation'>,
 ): Window {
   const size = perDimension(name, 'kernel_size', kernelSize, rank)
-  const noStride = stride === undefined || stride === null || (typeof stride === 'object' && stride.length === 0)
+  const noStride =
+    stride === undefined || stride === null || (typeof stride === 'object' && stride.length === 0)
   const w: Window = {
     size,
     stride: noStride ? size : perDimension(name, 'stride', stride, rank),
@@ -131,7 +143,8 @@ export function readWindow(
     dilation: perDimension(name, 'dilation', dilation, rank),
   }
   if (w.stride.some((s) => s <= 0)) throw new RuntimeError('stride should not be zero')
-  if (w.size.some((s) => s <= 0)) throw new RuntimeError(`kernel size should be greater than zero, but got ${pyRepr(w.size)}`)
+  if (w.size.some((s) => s <= 0))
+    throw new RuntimeError(`kernel size should be greater than zero, but got ${pyRepr(w.size)}`)
   if (w.dilation.some((s) => s <= 0))
     throw new RuntimeError(`dilation should be greater than zero, but got ${pyRepr(w.dilation)}`)
   w.padding.forEach((p, i) => {
@@ -151,7 +164,9 @@ export function windowsOver(x: Tensor, rank: number, w: Window, ceilMode: boolea
       `Expected ${rank + 1}D or ${rank + 2}D (batch mode) tensor with optional 0 dim batch size for input, but got:${formatSizes(x.sizes)}`,
     )
   const spatial = x.sizes.slice(x.ndim - rank)
-  const outputs = spatial.map((n, i) => outputCount(n, w.size[i], w.stride[i], w.padding[i], w.dilation[i], ceilMode))
+  const outputs = spatial.map((n, i) =>
+    outputCount(n, w.size[i], w.stride[i], w.padding[i], w.dilation[i], ceilMode),
+  )
   if (outputs.some((n) => n < 1)) {
     const channels = x.sizes[x.ndim - rank - 1]
     const shown = outputs.map((n) => Math.max(n, 0))
@@ -159,7 +174,9 @@ export function windowsOver(x: Tensor, rank: number, w: Window, ceilMode: boolea
       `Given input size: (${[channels, ...spatial].join('x')}). Calculated output size: (${[channels, ...shown].join('x')}). Output size is too small`,
     )
   }
-  return spatial.map((n, i) => slidingWindows(n, w.size[i], w.stride[i], w.padding[i], w.dilation[i], outputs[i]))
+  return spatial.map((n, i) =>
+    slidingWindows(n, w.size[i], w.stride[i], w.padding[i], w.dilation[i], outputs[i]),
+  )
 }
 
 const result = (pair: readonly Tensor[], returnIndices: boolean): Tensor | [Tensor, Tensor] =>
@@ -171,20 +188,36 @@ function maxPoolFunction(rank: number): MaxPool & FunctionInfo {
     name,
     ['input', 'kernelSize'],
     ['stride', 'padding', 'dilation', 'ceilMode', 'returnIndices'],
-    (x: Tensor, kernelSize: NumberOrList, { ceilMode = false, returnIndices = false, ...options }: MaxPoolOptions) => {
+    (
+      x: Tensor,
+      kernelSize: NumberOrList,
+      { ceilMode = false, returnIndices = false, ...options }: MaxPoolOptions,
+    ) => {
       checkTensor(name, 'input', x)
-      if (x.dtype.name === 'bool' || (rank === 1 && !returnIndices && !x.requiresGrad)) checkFloating(name, x.dtype)
+      if (x.dtype.name === 'bool' || (rank === 1 && !returnIndices && !x.requiresGrad))
+        checkFloating(name, x.dtype)
       const w = readWindow(name, rank, kernelSize, options)
       if (rank !== 1) {
         const node = `MaxPool${rank}DWithIndicesBackward0`
-        return result(applyMany(windowMaxOp, [x], { node, windows: windowsOver(x, rank, w, ceilMode) }), returnIndices)
+        return result(
+          applyMany(windowMaxOp, [x], { node, windows: windowsOver(x, rank, w, ceilMode) }),
+          returnIndices,
+        )
       }
       checkSequence(name, x)
-      const flat = { size: [1, ...w.size], stride: [1, ...w.stride], padding: [0, ...w.padding], dilation: [1, ...w.dilation] }
+      const flat = {
+        size: [1, ...w.size],
+        stride: [1, ...w.stride],
+        padding: [0, ...w.padding],
+        dilation: [1, ...w.dilation],
+      }
       const planes = unsqueeze(x, -2)
       const windows = windowsOver(planes, 2, flat, ceilMode)
       const pair = applyMany(windowMaxOp, [planes], { node: 'MaxPool2DWithIndicesBackward0', windows })
-      return result(pair.map((t) => squeeze(t, -2)), returnIndices)
+      return result(
+        pair.map((t) => squeeze(t, -2)),
+        returnIndices,
+      )
     },
     { method: false, positional: 1 },
   )
@@ -193,7 +226,9 @@ function maxPoolFunction(rank: number): MaxPool & FunctionInfo {
 /** Throws unless x is [c, l] or [n, c, l]. */
 export function checkSequence(name: string, x: Tensor): void {
   if (x.ndim !== 2 && x.ndim !== 3)
-    throw new RuntimeError(`${name}: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for input, but got:${formatSizes(x.sizes)}`)
+    throw new RuntimeError(
+      `${name}: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for input, but got:${formatSizes(x.sizes)}`,
+    )
 }
 
 /** The largest element of each window of [n, c, l] or [c, l]. Throws RuntimeError for an input smaller than the window. */
@@ -211,11 +246,16 @@ export type OutputSize = number | null | readonly (number | null)[]
 /** One number for each dimension of an adaptive pooling's result. */
 export function outputSizes(name: string, x: Tensor, outputSize: OutputSize, rank: number): number[] {
   const spatial = x.sizes.slice(x.ndim - rank)
-  const list = typeof outputSize === 'object' && outputSize !== null ? outputSize : new Array<number | null>(rank).fill(outputSize)
+  const list =
+    typeof outputSize === 'object' && outputSize !== null
+      ? outputSize
+      : new Array<number | null>(rank).fill(outputSize)
   if (list.length !== rank) throw new RuntimeError(`${name}: output_size must be ${rank}`)
   const sizes = list.map((n, i) => n ?? spatial[i])
   if (sizes.some((n) => n < 0))
-    throw new RuntimeError(`${name}: elements of output_size must be greater than or equal to 0 but received {${sizes.join(', ')}}`)
+    throw new RuntimeError(
+      `${name}: elements of output_size must be greater than or equal to 0 but received {${sizes.join(', ')}}`,
+    )
   return sizes
 }
 
@@ -223,7 +263,9 @@ export function outputSizes(name: string, x: Tensor, outputSize: OutputSize, ran
 export function checkAdaptive(name: string, x: Tensor, rank: number): void {
   checkTensor(name, 'input', x)
   if (x.ndim !== rank + 1 && x.ndim !== rank + 2)
-    throw new RuntimeError(`${name}(): Expected ${rank + 1}D or ${rank + 2}D tensor, but got: ${formatSizes(x.sizes)}`)
+    throw new RuntimeError(
+      `${name}(): Expected ${rank + 1}D or ${rank + 2}D tensor, but got: ${formatSizes(x.sizes)}`,
+    )
   const empty = x.sizes.findIndex((n, d) => n === 0 && d >= x.ndim - rank)
   if (empty >= 0)
     throw new RuntimeError(
@@ -256,7 +298,10 @@ function adaptiveMaxFunction(rank: number): AdaptiveMaxPool & FunctionInfo {
       const planes = rank === 1 ? unsqueeze(x, -2) : x
       const inner = rank === 1 ? [1, ...sizes] : sizes
       const windows = inner.map((n, i) => adaptiveWindows(planes.sizes[planes.ndim - inner.length + i], n))
-      const pair = applyMany(windowMaxOp, [planes], { node: `AdaptiveMaxPool${inner.length}DBackward0`, windows })
+      const pair = applyMany(windowMaxOp, [planes], {
+        node: `AdaptiveMaxPool${inner.length}DBackward0`,
+        windows,
+      })
       return result(rank === 1 ? pair.map((t) => squeeze(t, -2)) : pair, returnIndices)
     },
     { method: false, positional: 0 },
@@ -284,7 +329,11 @@ export interface FractionalMaxPoolOptions {
 }
 
 export interface FractionalMaxPool {
-  (x: Tensor, kernelSize: NumberOrList, options: FractionalMaxPoolOptions & { returnIndices: true }): [Tensor, Tensor]
+  (
+    x: Tensor,
+    kernelSize: NumberOrList,
+    options: FractionalMaxPoolOptions & { returnIndices: true },
+  ): [Tensor, Tensor]
   (x: Tensor, kernelSize: NumberOrList, options: FractionalMaxPoolOptions & { returnIndices?: false }): Tensor
   (x: Tensor, kernelSize: NumberOrList, options: FractionalMaxPoolOptions): Tensor | [Tensor, Tensor]
 }
@@ -315,7 +364,9 @@ function fractionalFunction(rank: number): FractionalMaxPool & FunctionInfo {
       if (noSize && (outputRatio === undefined || outputRatio === null))
         throw new ValueError(`${name} requires specifying either an output_size or an output_ratio`)
       if (x.ndim !== rank + 1 && x.ndim !== rank + 2)
-        throw new RuntimeError(`${name}(): Expected ${rank + 1}D or ${rank + 2}D tensor, but got: ${formatSizes(x.sizes)}`)
+        throw new RuntimeError(
+          `${name}(): Expected ${rank + 1}D or ${rank + 2}D tensor, but got: ${formatSizes(x.sizes)}`,
+        )
       const spatial = x.sizes.slice(x.ndim - rank)
       const outputs = noSize
         ? perDimension(name, 'output_ratio', outputRatio!, rank).map((r, i) => Math.trunc(spatial[i] * r))
@@ -324,14 +375,20 @@ function fractionalFunction(rank: number): FractionalMaxPool & FunctionInfo {
       const channels = x.sizes[x.ndim - rank - 1]
       const batch = x.ndim === rank + 2 ? x.sizes[0] : 1
       const samples = _randomSamples ?? rand([batch, channels, rank], { dtype: x.dtype })
-      if (samples.ndim !== 3) throw new RuntimeError(`Expect _random_samples to have 3 dimensions, got ${samples.ndim}`)
-      if (samples.sizes[0] < batch) throw new RuntimeError('Expect _random_samples.size(0) no less then input batch size.')
-      if (samples.sizes[1] !== channels) throw new RuntimeError('Expect _random_samples.size(1) equals to input channel size.')
-      if (samples.sizes[2] !== rank) throw new RuntimeError(`Expect _random_samples.size(2) equals to ${rank}; got ${samples.sizes[2]}.`)
+      if (samples.ndim !== 3)
+        throw new RuntimeError(`Expect _random_samples to have 3 dimensions, got ${samples.ndim}`)
+      if (samples.sizes[0] < batch)
+        throw new RuntimeError('Expect _random_samples.size(0) no less then input batch size.')
+      if (samples.sizes[1] !== channels)
+        throw new RuntimeError('Expect _random_samples.size(1) equals to input channel size.')
+      if (samples.sizes[2] !== rank)
+        throw new RuntimeError(`Expect _random_samples.size(2) equals to ${rank}; got ${samples.sizes[2]}.`)
       const axes = rank === 2 ? ['height', 'width'] : ['time', 'height', 'width']
       outputs.forEach((n, i) => {
         if (n + size[i] - 1 > spatial[i])
-          throw new RuntimeError(`${name}(): pool ${axes[i]} ${size[i]} too large relative to input ${axes[i]} ${spatial[i]}`)
+          throw new RuntimeError(
+            `${name}(): pool ${axes[i]} ${size[i]} too large relative to input ${axes[i]} ${spatial[i]}`,
+          )
       })
       const values = data(samples.to(float64)) as Float64Array
       const windows = spatial.map((n, d) => {
@@ -339,10 +396,14 @@ function fractionalFunction(rank: number): FractionalMaxPool & FunctionInfo {
         const which = rank === 2 ? 1 - d : d
         const starts: number[] = []
         for (let plane = 0; plane < batch * channels; plane++)
-          for (const start of intervals(values[plane * rank + which], n, outputs[d], size[d], x.dtype)) starts.push(start)
+          for (const start of intervals(values[plane * rank + which], n, outputs[d], size[d], x.dtype))
+            starts.push(start)
         return placedWindows(starts, size[d], outputs[d])
       })
-      return result(applyMany(windowMaxOp, [x], { node: `FractionalMaxPool${rank}DBackward0`, windows }), returnIndices)
+      return result(
+        applyMany(windowMaxOp, [x], { node: `FractionalMaxPool${rank}DBackward0`, windows }),
+        returnIndices,
+      )
     },
     { method: false, positional: 0 },
   )
@@ -365,12 +426,25 @@ export interface MaxUnpoolOptions {
 }
 
 export interface MaxUnpool {
-  (x: Tensor, indices: Tensor, kernelSize: NumberOrList, stride?: NumberOrList | null, options?: Omit<MaxUnpoolOptions, 'stride'>): Tensor
+  (
+    x: Tensor,
+    indices: Tensor,
+    kernelSize: NumberOrList,
+    stride?: NumberOrList | null,
+    options?: Omit<MaxUnpoolOptions, 'stride'>,
+  ): Tensor
   (x: Tensor, indices: Tensor, kernelSize: NumberOrList, options?: MaxUnpoolOptions): Tensor
 }
 
-function unpooledSizes(x: Tensor, rank: number, w: Pick<Window, 'size' | 'stride' | 'padding'>, given: readonly number[] | null | undefined): number[] {
-  const standard = x.sizes.slice(x.ndim - rank).map((n, d) => (n - 1) * w.stride[d] + w.size[d] - 2 * w.padding[d])
+function unpooledSizes(
+  x: Tensor,
+  rank: number,
+  w: Pick<Window, 'size' | 'stride' | 'padding'>,
+  given: readonly number[] | null | undefined,
+): number[] {
+  const standard = x.sizes
+    .slice(x.ndim - rank)
+    .map((n, d) => (n - 1) * w.stride[d] + w.size[d] - 2 * w.padding[d])
   if (given === undefined || given === null) return standard
   const sizes = given.length === rank + 2 ? given.slice(2) : [...given]
   if (sizes.length !== rank)
@@ -380,7 +454,9 @@ function unpooledSizes(x: Tensor, rank: number, w: Pick<Window, 'size' | 'stride
   sizes.forEach((n, d) => {
     const [low, high] = [standard[d] - w.stride[d], standard[d] + w.stride[d]]
     if (n <= low || n >= high)
-      throw new ValueError(`invalid output_size "${pyRepr(Tuple.from(sizes))}" (dim ${d} must be between ${low} and ${high})`)
+      throw new ValueError(
+        `invalid output_size "${pyRepr(Tuple.from(sizes))}" (dim ${d} must be between ${low} and ${high})`,
+      )
   })
   return sizes
 }
@@ -391,7 +467,12 @@ function maxUnpoolFunction(rank: number): MaxUnpool & FunctionInfo {
     name,
     ['input', 'indices', 'kernelSize'],
     ['stride', 'padding', 'outputSize'],
-    (x: Tensor, indices: Tensor, kernelSize: NumberOrList, { stride, padding = 0, outputSize }: MaxUnpoolOptions) => {
+    (
+      x: Tensor,
+      indices: Tensor,
+      kernelSize: NumberOrList,
+      { stride, padding = 0, outputSize }: MaxUnpoolOptions,
+    ) => {
       checkTensor(name, 'input', x)
       checkTensor(name, 'indices', indices)
       if (indices.dtype !== int64)

@@ -1,11 +1,11 @@
 // New tensors with the dtype and device of another: newZeros, newOnes, newFull, newEmpty, newTensor.
 
 import type { Tensor } from '../tensor/tensor.ts'
-import { checkSizes, full, resolveOptions, tensor, type TensorData, type TensorOptions } from './creation.ts'
+import { checkSizes, full, resolveOptions, type TensorData, type TensorOptions, tensor } from './creation.ts'
 import { isOptions } from './op.ts'
 import type { Scalar } from './pointwise.ts'
 
-interface NewSizes {
+export interface NewSizes {
   (x: Tensor, ...sizes: number[]): Tensor
   (x: Tensor, sizes: readonly number[], options?: TensorOptions): Tensor
 }
@@ -27,7 +27,12 @@ export const newOnes: NewSizes = newFilled('new_ones', 1)
 export const newEmpty: NewSizes = newFilled('new_empty', 0)
 
 /** A number in a shape, in x's dtype, on its device. */
-export function newFull(x: Tensor, sizes: readonly number[], value: Scalar, options: TensorOptions = {}): Tensor {
+export function newFull(
+  x: Tensor,
+  sizes: readonly number[],
+  value: Scalar,
+  options: TensorOptions = {},
+): Tensor {
   return full(sizes, value, resolveOptions('new_full', { device: x.device, ...options }, x.dtype))
 }
 

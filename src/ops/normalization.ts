@@ -10,7 +10,7 @@ import { type Kernel, KernelBuilder } from '../kernels/kernel.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { to } from './conversion.ts'
 import { emptyTensor, launch, loopOperand, operand, splitDims } from './launch.ts'
-import { apply, applyMany, checkTensor, fn, type FunctionInfo, type Op } from './op.ts'
+import { apply, applyMany, checkTensor, type FunctionInfo, fn, type Op } from './op.ts'
 import { reshape, view } from './views.ts'
 
 // ---- softmax ------------------------------------------------------------------------------------------------------------------
@@ -62,11 +62,23 @@ function softmaxGradKernel(dtype: DType, log: boolean): Kernel {
 function launchRows(kernel: Kernel, tensors: readonly Tensor[], dim: number): void {
   const [x] = tensors
   if (x.ndim === 0) {
-    launch(x.device, kernel, [], [1], tensors.map((t) => operand(t, [0])))
+    launch(
+      x.device,
+      kernel,
+      [],
+      [1],
+      tensors.map((t) => operand(t, [0])),
+    )
     return
   }
   const { outer, loop } = splitDims(x.sizes, [dim])
-  launch(x.device, kernel, outer, loop, tensors.map((t) => loopOperand(t, [dim])))
+  launch(
+    x.device,
+    kernel,
+    outer,
+    loop,
+    tensors.map((t) => loopOperand(t, [dim])),
+  )
 }
 
 interface SoftmaxAttributes {
@@ -110,9 +122,7 @@ export interface SoftmaxOptions {
   dtype?: DType
 }
 
-export interface Softmax {
-  (x: Tensor, dim: number, options?: SoftmaxOptions): Tensor
-}
+export type Softmax = (x: Tensor, dim: number, options?: SoftmaxOptions) => Tensor
 
 function softmaxFunction(name: string, log: boolean): Softmax & FunctionInfo {
   return fn<Softmax>(
@@ -123,7 +133,9 @@ function softmaxFunction(name: string, log: boolean): Softmax & FunctionInfo {
       checkTensor(name, 'input', x)
       const source = dtype === undefined ? x : to(x, dtype)
       if (source.dtype.kind !== 'float')
-        throw new RuntimeError(`"${name}_lastdim_kernel_impl" not implemented for '${source.dtype.name === 'int64' ? 'Long' : source.dtype.name}'`)
+        throw new RuntimeError(
+          `"${name}_lastdim_kernel_impl" not implemented for '${source.dtype.name === 'int64' ? 'Long' : source.dtype.name}'`,
+        )
       return apply(softmaxOp, [source], { dim: wrapDim(dim, source.ndim), log })
     },
     { positional: 0 },
@@ -154,7 +166,12 @@ function layerNormKernel(dtype: DType, weight: DType | null, bias: DType | null)
     const type = valueTypeOf(dtype)
     const count = b.scalar(type)
     const eps = b.scalar(type)
-    const mean = b.let(k.div(b.loop((l) => l.reduce('sum', l.read(x))), count))
+    const mean = b.let(
+      k.div(
+        b.loop((l) => l.reduce('sum', l.read(x))),
+        count,
+      ),
+    )
     const squares = b.loop((l) => {
       const d = k.sub(l.read(x), mean)
       return l.reduce('sum', k.mul(d, d))
@@ -229,7 +246,12 @@ const layerNormOp: Op<LayerNormAttributes> = {
     const results: (Tensor | null)[] = []
     if (c.needs(0)) {
       const meanOf = (t: Tensor) => t.mean(inner, { keepdim: true })
-      results.push(scaled.sub(meanOf(scaled)).sub(normalised.mul(meanOf(scaled.mul(normalised)))).mul(rstd))
+      results.push(
+        scaled
+          .sub(meanOf(scaled))
+          .sub(normalised.mul(meanOf(scaled.mul(normalised))))
+          .mul(rstd),
+      )
     } else results.push(null)
     const overRows = (t: Tensor) => (leading.length === 0 ? t : t.sum(leading))
     if (hasWeight) results.push(c.needs(1) ? overRows(g!.mul(normalised)) : null)
@@ -253,14 +275,22 @@ export interface LayerNormOptions {
   eps?: number
 }
 
-export interface LayerNorm {
-  (x: Tensor, normalizedShape: readonly number[], options?: LayerNormOptions): Tensor
-}
+export type LayerNorm = (x: Tensor, normalizedShape: readonly number[], options?: LayerNormOptions) => Tensor
 
-function checkNormalizedShape(x: Tensor, shape: readonly number[], weight?: Tensor | null, bias?: Tensor | null): void {
+function checkNormalizedShape(
+  x: Tensor,
+  shape: readonly number[],
+  weight?: Tensor | null,
+  bias?: Tensor | null,
+): void {
   if (shape.length === 0)
-    throw new RuntimeError('Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got normalized_shape = []')
-  for (const [name, p] of [['weight', weight], ['bias', bias]] as const)
+    throw new RuntimeError(
+      'Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got normalized_shape = []',
+    )
+  for (const [name, p] of [
+    ['weight', weight],
+    ['bias', bias],
+  ] as const)
     if (p && formatSizes(p.sizes) !== formatSizes(shape))
       throw new RuntimeError(
         `Expected ${name} to be of same shape as normalized_shape, but got ${name} of shape ${formatSizes(p.sizes)} and normalized_shape = ${formatSizes(shape)}`,
@@ -281,7 +311,12 @@ export const layerNorm: LayerNorm & FunctionInfo = fn<LayerNorm>(
     checkTensor('layer_norm', 'input', x)
     checkNormalizedShape(x, shape, weight, bias)
     const inputs = [x, weight, bias].filter((t): t is Tensor => t !== undefined && t !== null)
-    return applyMany(layerNormOp, inputs, { rank: shape.length, eps, hasWeight: !!weight, hasBias: !!bias })[0]
+    return applyMany(layerNormOp, inputs, {
+      rank: shape.length,
+      eps,
+      hasWeight: !!weight,
+      hasBias: !!bias,
+    })[0]
   },
   { method: false },
 )
@@ -293,9 +328,7 @@ export interface RmsNormOptions {
   eps?: number | null
 }
 
-export interface RmsNorm {
-  (x: Tensor, normalizedShape: readonly number[], options?: RmsNormOptions): Tensor
-}
+export type RmsNorm = (x: Tensor, normalizedShape: readonly number[], options?: RmsNormOptions) => Tensor
 
 /** Divides by the root of the mean square over the last dimensions, then scales. Zhang and Sennrich 2019. */
 export const rmsNorm: RmsNorm & FunctionInfo = fn<RmsNorm>(
@@ -337,7 +370,12 @@ function channelStatKernel(dtype: DType): Kernel {
     const means = b.output(dtype)
     const variances = b.output(dtype)
     const count = b.scalar(valueTypeOf(dtype))
-    const mean = b.let(k.div(b.loop((l) => l.reduce('sum', l.read(x))), count))
+    const mean = b.let(
+      k.div(
+        b.loop((l) => l.reduce('sum', l.read(x))),
+        count,
+      ),
+    )
     const squares = b.loop((l) => {
       const d = k.sub(l.read(x), mean)
       return l.reduce('sum', k.mul(d, d))
@@ -368,12 +406,18 @@ function channelStatistics(x: Tensor): [Tensor, Tensor] {
   return [mean, variance]
 }
 
-const channelWise = (stat: Tensor, rank: number): Tensor => view(stat, [1, -1, ...new Array<number>(rank - 2).fill(1)])
+const channelWise = (stat: Tensor, rank: number): Tensor =>
+  view(stat, [1, -1, ...new Array<number>(rank - 2).fill(1)])
 
 const batchNormOp: Op<BatchNormAttributes> = {
   node: 'NativeBatchNormBackward0',
-  forward: ([x, ...rest], { training, eps, hasWeight, hasBias, mean: fixedMean, variance: fixedVariance }) => {
-    const [mean, variance] = training ? channelStatistics(x) : [fixedMean!.to(x.dtype), fixedVariance!.to(x.dtype)]
+  forward: (
+    [x, ...rest],
+    { training, eps, hasWeight, hasBias, mean: fixedMean, variance: fixedVariance },
+  ) => {
+    const [mean, variance] = training
+      ? channelStatistics(x)
+      : [fixedMean!.to(x.dtype), fixedVariance!.to(x.dtype)]
     const rstd = variance.add(eps).rsqrt()
     const weight = hasWeight ? rest[0] : null
     const bias = hasBias ? rest[hasWeight ? 1 : 0] : null
@@ -405,7 +449,12 @@ const batchNormOp: Op<BatchNormAttributes> = {
     else if (!training) results.push(scaled.mul(rstd))
     else {
       const meanOf = (t: Tensor) => t.mean(dims, { keepdim: true })
-      results.push(scaled.sub(meanOf(scaled)).sub(normalised.mul(meanOf(scaled.mul(normalised)))).mul(rstd))
+      results.push(
+        scaled
+          .sub(meanOf(scaled))
+          .sub(normalised.mul(meanOf(scaled.mul(normalised))))
+          .mul(rstd),
+      )
     }
     if (hasWeight) results.push(c.needs(1) ? g!.mul(normalised).sum(dims) : null)
     if (hasBias) results.push(c.needs(hasWeight ? 2 : 1) ? g!.sum(dims) : null)
@@ -424,9 +473,12 @@ export interface BatchNormOptions {
   eps?: number
 }
 
-export interface BatchNorm {
-  (x: Tensor, runningMean: Tensor | null, runningVar: Tensor | null, options?: BatchNormOptions): Tensor
-}
+export type BatchNorm = (
+  x: Tensor,
+  runningMean: Tensor | null,
+  runningVar: Tensor | null,
+  options?: BatchNormOptions,
+) => Tensor
 
 /**
  * Normalises each channel (dimension 1) by the statistics of the batch (`training`) or the running ones, then scales
@@ -440,11 +492,14 @@ export const batchNorm: BatchNorm & FunctionInfo = fn<BatchNorm>(
   (x: Tensor, runningMean: Tensor | null, runningVar: Tensor | null, options: BatchNormOptions) => {
     const { weight, bias, training = false, momentum = 0.1, eps = 1e-5 } = options
     checkTensor('batch_norm', 'input', x)
-    if (x.ndim < 2) throw new RuntimeError(`batch_norm(): expected an input of at least 2 dimensions, got ${x.ndim}`)
+    if (x.ndim < 2)
+      throw new RuntimeError(`batch_norm(): expected an input of at least 2 dimensions, got ${x.ndim}`)
     const channels = x.sizes[1]
     const count = x.numel() / channels
     if (training && count === 1)
-      throw new ValueError(`Expected more than 1 value per channel when training, got input size torch.Size(${formatSizes(x.sizes)})`)
+      throw new ValueError(
+        `Expected more than 1 value per channel when training, got input size torch.Size(${formatSizes(x.sizes)})`,
+      )
     for (const [name, t] of [
       ['running_mean', runningMean],
       ['running_var', runningVar],
@@ -456,7 +511,14 @@ export const batchNorm: BatchNorm & FunctionInfo = fn<BatchNorm>(
     if (!training && (!runningMean || !runningVar))
       throw new RuntimeError('Expected running_mean and running_var to be defined when training=False')
     const inputs = [x, weight, bias].filter((t): t is Tensor => t !== undefined && t !== null)
-    const attributes = { training, eps, hasWeight: !!weight, hasBias: !!bias, mean: runningMean, variance: runningVar }
+    const attributes = {
+      training,
+      eps,
+      hasWeight: !!weight,
+      hasBias: !!bias,
+      mean: runningMean,
+      variance: runningVar,
+    }
     const [out, mean, , variance] = applyMany(batchNormOp, inputs, attributes)
     if (training) {
       updateRunning(runningMean, mean, momentum)
@@ -485,15 +547,18 @@ export interface GroupNormOptions {
   eps?: number
 }
 
-export interface GroupNorm {
-  (x: Tensor, numGroups: number, options?: GroupNormOptions): Tensor
-}
+export type GroupNorm = (x: Tensor, numGroups: number, options?: GroupNormOptions) => Tensor
 
 const groupNormOp: Op<{ groups: number; eps: number; hasWeight: boolean; hasBias: boolean }> = {
   node: 'NativeGroupNormBackward0',
   forward: ([x, ...rest], { groups, eps, hasWeight, hasBias }) => {
     const grouped = reshape(x, [x.sizes[0], groups, -1])
-    const [normal, mean, rstd] = layerNormOp.forward([grouped], { rank: 1, eps, hasWeight: false, hasBias: false }) as Tensor[]
+    const [normal, mean, rstd] = layerNormOp.forward([grouped], {
+      rank: 1,
+      eps,
+      hasWeight: false,
+      hasBias: false,
+    }) as Tensor[]
     let out = reshape(normal, x.sizes)
     if (hasWeight) out = out.mul(channelWise(rest[0], x.ndim))
     if (hasBias) out = out.add(channelWise(rest[hasWeight ? 1 : 0], x.ndim))
@@ -519,7 +584,13 @@ const groupNormOp: Op<{ groups: number; eps: number; hasWeight: boolean; hasBias
     const dims = x.sizes.map((_, d) => d).filter((d) => d !== 1)
     const results: (Tensor | null)[] = [
       c.needs(0)
-        ? reshape(scaled.sub(meanOf(scaled)).sub(normalised.mul(meanOf(scaled.mul(normalised)))).mul(rstd), x.sizes)
+        ? reshape(
+            scaled
+              .sub(meanOf(scaled))
+              .sub(normalised.mul(meanOf(scaled.mul(normalised))))
+              .mul(rstd),
+            x.sizes,
+          )
         : null,
     ]
     if (hasWeight) results.push(c.needs(1) ? g!.mul(reshape(normalised, x.sizes)).sum(dims) : null)
@@ -534,7 +605,8 @@ export const groupNorm: GroupNorm & FunctionInfo = fn<GroupNorm>(
   ['input', 'numGroups'],
   ['weight', 'bias', 'eps'],
   (x: Tensor, groups: number, { weight, bias, eps = 1e-5 }: GroupNormOptions) => {
-    if (x.ndim < 2) throw new RuntimeError(`Expected at least 2 dimensions for input tensor but received ${x.ndim}`)
+    if (x.ndim < 2)
+      throw new RuntimeError(`Expected at least 2 dimensions for input tensor but received ${x.ndim}`)
     if (x.sizes[1] % groups !== 0)
       throw new RuntimeError(
         `Expected number of channels in input to be divisible by num_groups, but got input of shape ${formatSizes(x.sizes)} and num_groups=${groups}`,
@@ -557,9 +629,7 @@ export interface InstanceNormOptions {
   eps?: number
 }
 
-export interface InstanceNorm {
-  (x: Tensor, options?: InstanceNormOptions): Tensor
-}
+export type InstanceNorm = (x: Tensor, options?: InstanceNormOptions) => Tensor
 
 /** Normalises each channel of each sample, then scales and shifts. Ulyanov et al. 2016. */
 export const instanceNorm: InstanceNorm & FunctionInfo = fn<InstanceNorm>(
@@ -567,10 +637,20 @@ export const instanceNorm: InstanceNorm & FunctionInfo = fn<InstanceNorm>(
   ['input'],
   ['runningMean', 'runningVar', 'weight', 'bias', 'useInputStats', 'momentum', 'eps'],
   (x: Tensor, options: InstanceNormOptions) => {
-    const { runningMean, runningVar, weight, bias, useInputStats = true, momentum = 0.1, eps = 1e-5 } = options
+    const {
+      runningMean,
+      runningVar,
+      weight,
+      bias,
+      useInputStats = true,
+      momentum = 0.1,
+      eps = 1e-5,
+    } = options
     const [n, channels, ...rest] = x.sizes
     if (useInputStats && numelOf(rest) === 1)
-      throw new ValueError(`Expected more than 1 spatial element when training, got input size torch.Size(${formatSizes(x.sizes)})`)
+      throw new ValueError(
+        `Expected more than 1 spatial element when training, got input size torch.Size(${formatSizes(x.sizes)})`,
+      )
     const spread = (t: Tensor | null | undefined) => (t ? t.repeat(n) : t)
     // Samples become channels of one batch.
     const [mean, variance] = [runningMean, runningVar].map((t) => (t ? t.detach().repeat(n) : null))

@@ -59,7 +59,10 @@ class OpNode<A> extends Node implements BackwardContext<A> {
     this.inputDTypes = inputs.map((x) => x.dtype)
     this.edges = inputs.map(gradientEdge)
     const { saves } = op
-    this.saved = saves === undefined ? [] : inputs.map((_, i) => (saves.includes(i) ? new SavedTensor(savedInputs[i], false) : null))
+    this.saved =
+      saves === undefined
+        ? []
+        : inputs.map((_, i) => (saves.includes(i) ? new SavedTensor(savedInputs[i], false) : null))
     this.savedOutputs = []
   }
 
@@ -90,7 +93,8 @@ class OpNode<A> extends Node implements BackwardContext<A> {
   override apply(grads: readonly (Tensor | null)[]): readonly (Tensor | null)[] {
     if (grads.every((g) => g === null)) return this.edges.map(() => null)
     // PyTorch complains only where something was saved.
-    if (this.saved === null && (this.op.saves !== undefined || this.op.savesOutputs !== undefined)) throw freedError()
+    if (this.saved === null && (this.op.saves !== undefined || this.op.savesOutputs !== undefined))
+      throw freedError()
     return this.op.backward(grads, this)
   }
 
@@ -133,7 +137,11 @@ export function gradientEdge(x: Tensor): Edge | null {
 }
 
 /** Makes `outputs` the results of `node`. */
-export function setHistory(node: Node, outputs: readonly Tensor[], nonDifferentiable?: readonly number[]): void {
+export function setHistory(
+  node: Node,
+  outputs: readonly Tensor[],
+  nonDifferentiable?: readonly number[],
+): void {
   node.outputs = outputs.map(infoOf)
   outputs.forEach((output, i) => {
     if (output.dtype.kind !== 'float' || nonDifferentiable?.includes(i)) return
@@ -178,7 +186,12 @@ export function apply<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A): T
 }
 
 /** Records an operation that has run. */
-export function record<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A, outputs: readonly Tensor[]): void {
+export function record<A>(
+  op: Op<A>,
+  inputs: readonly Tensor[],
+  attributes: A,
+  outputs: readonly Tensor[],
+): void {
   const node = new OpNode(op, nodeName(op, attributes), inputs, inputs, attributes)
   setHistory(node, outputs, op.nonDifferentiable)
   node.saveOutputs(outputs)
@@ -202,7 +215,9 @@ export function checkInPlace(x: Tensor): void {
   if (x.autograd?.requiresGrad && x.isLeaf)
     throw new RuntimeError('a leaf Variable that requires grad is being used in an in-place operation.')
   if (source !== x && source.autograd?.requiresGrad && source.isLeaf)
-    throw new RuntimeError('a view of a leaf Variable that requires grad is being used in an in-place operation.')
+    throw new RuntimeError(
+      'a view of a leaf Variable that requires grad is being used in an in-place operation.',
+    )
   if (x.gradFn?.name().startsWith('Unbind') || x.gradFn?.name().startsWith('Split'))
     throw new RuntimeError(
       `Output ${x.autograd!.outputNumber} of ${x.gradFn.name()} is a view and is being modified inplace. This view is the output of a function that returns multiple views. Such functions do not allow the output views to be modified inplace. You should replace the inplace operation by an out-of-place one.`,
@@ -213,7 +228,12 @@ export function checkInPlace(x: Tensor): void {
  * Runs an operation whose result replaces the contents of `inputs[0]`. `write` puts the result into that tensor's
  * memory. Records the change, for views in their base as well.
  */
-export function applyInPlace<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A, write: () => void): Tensor {
+export function applyInPlace<A>(
+  op: Op<A>,
+  inputs: readonly Tensor[],
+  attributes: A,
+  write: () => void,
+): Tensor {
   const self = inputs[0]
   checkInPlace(self)
   const recording = gradMode.enabled && self.dtype.kind === 'float' && anyRequiresGrad(inputs)
@@ -360,12 +380,14 @@ export function fn<F>(
     if (extra === 0) return run(...args.slice(0, count), last)
     const options: Record<string, unknown> = hasOptions ? { ...last } : {}
     for (let i = 0; i < extra; i++) {
-      if (optional[i] in options) throw new TypeError_(`${name}() got multiple values for argument '${optional[i]}'`)
+      if (optional[i] in options)
+        throw new TypeError_(`${name}() got multiple values for argument '${optional[i]}'`)
       if (args[count + i] !== undefined) options[optional[i]] = args[count + i]
     }
     return run(...args.slice(0, count), options)
   }
-  return Object.assign(call, { required, optional, method: settings.method ?? true }) as unknown as F & FunctionInfo
+  return Object.assign(call, { required, optional, method: settings.method ?? true }) as unknown as F &
+    FunctionInfo
 }
 
 function missingArguments(name: string, missing: readonly string[]): TypeError_ {

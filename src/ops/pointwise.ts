@@ -1,5 +1,6 @@
 // The pointwise machinery: from one expression to a function over tensors of any shapes, strides and dtypes.
 
+import { gradMode } from '../autograd/mode.ts'
 import { backendFor } from '../backends/backend.ts'
 import { bool, type DType, scalarTypeName } from '../core/dtype.ts'
 import { NotImplementedError, RuntimeError } from '../core/errors.ts'
@@ -18,8 +19,15 @@ import { type Expr, type ValueType, valueTypeOf } from '../kernels/expr.ts'
 import { type Kernel, KernelBuilder } from '../kernels/kernel.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { broadcastOperand, commonDevice, emptyTensor, launch, operand } from './launch.ts'
-import { anyRequiresGrad, apply, applyInPlace, type BackwardContext, checkTensor, type FunctionInfo, type Op } from './op.ts'
-import { gradMode } from '../autograd/mode.ts'
+import {
+  anyRequiresGrad,
+  apply,
+  applyInPlace,
+  type BackwardContext,
+  checkTensor,
+  type FunctionInfo,
+  type Op,
+} from './op.ts'
 
 /** A number where a tensor could be. */
 export type Scalar = number | bigint | boolean
@@ -42,7 +50,10 @@ export interface PointwiseSpec {
   readonly saves?: readonly number[]
   readonly savesOutput?: boolean
   /** The gradient of each operand; absent for operations without derivative (their results never require grad). */
-  readonly backward?: (grad: Tensor, context: BackwardContext<PointwiseAttributes>) => readonly (Tensor | null)[]
+  readonly backward?: (
+    grad: Tensor,
+    context: BackwardContext<PointwiseAttributes>,
+  ) => readonly (Tensor | null)[]
 }
 
 /** What a call of a pointwise operation is, its tensors aside: number operands (null for tensors), parameters. */
@@ -91,9 +102,18 @@ export function pointwise(spec: PointwiseSpec): Pointwise {
     return prepared
   }
 
-  const forward = (tensors: readonly Tensor[], { operands, parameters, out }: PointwiseAttributes): Tensor => {
+  const forward = (
+    tensors: readonly Tensor[],
+    { operands, parameters, out }: PointwiseAttributes,
+  ): Tensor => {
     const common = commonDType(spec, tensors, operands)
-    const { kernel, out: dtype } = prepare(tensors, operands, common, parameters.length, out === null ? null : out.dtype)
+    const { kernel, out: dtype } = prepare(
+      tensors,
+      operands,
+      common,
+      parameters.length,
+      out === null ? null : out.dtype,
+    )
     const device = commonDevice(spec.name, tensors)
     const scalars: Scalar[] = []
     for (const o of operands) if (o !== null) scalars.push(o)
@@ -139,7 +159,9 @@ export function pointwise(spec: PointwiseSpec): Pointwise {
 
   const op: Op<PointwiseAttributes> = {
     node: (attributes) =>
-      typeof spec.node === 'function' ? spec.node(attributes.operands) : (spec.node ?? `${pascal(spec.name)}Backward0`),
+      typeof spec.node === 'function'
+        ? spec.node(attributes.operands)
+        : (spec.node ?? `${pascal(spec.name)}Backward0`),
     forward,
     saves: spec.saves,
     savesOutputs: spec.savesOutput ? [0] : undefined,
@@ -164,7 +186,8 @@ export function pointwise(spec: PointwiseSpec): Pointwise {
   const call = (all: readonly TensorOrScalar[], parameters: readonly number[] = noParameters): Tensor => {
     const { tensors, operands } = split(all)
     const attributes = { operands, parameters, out: null }
-    if (spec.backward === undefined || !gradMode.enabled || !anyRequiresGrad(tensors)) return forward(tensors, attributes)
+    if (spec.backward === undefined || !gradMode.enabled || !anyRequiresGrad(tensors))
+      return forward(tensors, attributes)
     return apply(op, tensors, attributes)
   }
 
@@ -186,7 +209,9 @@ export function pointwise(spec: PointwiseSpec): Pointwise {
       )
     checkWritable(self)
     // An operand that overlaps the target in another order must be read before it is overwritten.
-    const inputs = tensors.map((x) => (x !== self && x.storage === self.storage && !sameLayout(x, self) ? x.clone() : x))
+    const inputs = tensors.map((x) =>
+      x !== self && x.storage === self.storage && !sameLayout(x, self) ? x.clone() : x,
+    )
     const attributes = { operands, parameters, out: self }
     return applyInPlace(op, inputs, attributes, () => {
       forward(inputs, attributes)
@@ -220,10 +245,15 @@ function resultStrides(tensors: readonly Tensor[], sizes: readonly number[]): re
   return contiguousStrides(sizes)
 }
 
-function commonDType(spec: PointwiseSpec, tensors: readonly Tensor[], operands: readonly (Scalar | null)[]): DType {
+function commonDType(
+  spec: PointwiseSpec,
+  tensors: readonly Tensor[],
+  operands: readonly (Scalar | null)[],
+): DType {
   let common: DType
   if (tensors.length === 1 && operands.length === 1) common = tensors[0].dtype
-  else if (operands.length === 2 && tensors.length === 2 && tensors[0].dtype === tensors[1].dtype) common = tensors[0].dtype
+  else if (operands.length === 2 && tensors.length === 2 && tensors[0].dtype === tensors[1].dtype)
+    common = tensors[0].dtype
   else {
     let t = 0
     common = resultType(operands.map((o) => (o === null ? tensors[t++] : o)))
@@ -254,7 +284,9 @@ function build(
     if (o !== null) return builder.scalar(type === 'bool' ? 'bool' : type)
     return k.cast(builder.read(inputs[t++]), type)
   })
-  const parameters = Array.from({ length: parameterCount }, () => builder.scalar(type === 'f64' ? 'f64' : 'f32'))
+  const parameters = Array.from({ length: parameterCount }, () =>
+    builder.scalar(type === 'f64' ? 'f64' : 'f32'),
+  )
   const value = spec.kernel(expressions, parameters)
   const resultDtype = spec.result === 'bool' ? bool : common
   builder.write(output, k.cast(wrapTo(value, resultDtype, dtype), valueTypeOf(dtype)))

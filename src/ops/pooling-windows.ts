@@ -27,14 +27,34 @@ export interface WindowDim {
   readonly step: number | null
 }
 
-function windowDim(starts: readonly number[], counts: readonly number[], dilation: number, step: number | null): WindowDim {
+function windowDim(
+  starts: readonly number[],
+  counts: readonly number[],
+  dilation: number,
+  step: number | null,
+): WindowDim {
   const extent = Math.max(1, ...counts)
   const regular = step !== null && starts.every((s, i) => s === i * step) && counts.every((c) => c === extent)
-  return { starts, counts, perPlane: false, outputs: starts.length, extent, dilation, step: regular ? step : null }
+  return {
+    starts,
+    counts,
+    perPlane: false,
+    outputs: starts.length,
+    extent,
+    dilation,
+    step: regular ? step : null,
+  }
 }
 
 /** Windows of `size` elements, `stride` apart, over an input of `n` elements; those that reach beyond it are cut. */
-export function slidingWindows(n: number, size: number, stride: number, padding: number, dilation: number, outputs: number): WindowDim {
+export function slidingWindows(
+  n: number,
+  size: number,
+  stride: number,
+  padding: number,
+  dilation: number,
+  outputs: number,
+): WindowDim {
   const starts: number[] = []
   const counts: number[] = []
   for (let o = 0; o < outputs; o++) {
@@ -56,7 +76,15 @@ export function adaptiveWindows(n: number, outputs: number): WindowDim {
 
 /** Windows of one size at given places, different ones for each plane. */
 export function placedWindows(starts: readonly number[], size: number, outputs: number): WindowDim {
-  return { starts, counts: starts.map(() => size), perPlane: true, outputs, extent: size, dilation: 1, step: null }
+  return {
+    starts,
+    counts: starts.map(() => size),
+    perPlane: true,
+    outputs,
+    extent: size,
+    dilation: 1,
+    step: null,
+  }
 }
 
 /** For each of the `n` elements of the input the windows that it is in: windows over the outputs. (Without dilation.) */
@@ -69,18 +97,35 @@ export function transposedWindows({ starts, counts }: WindowDim, n: number): Win
       number_[i]++
     }
   })
-  return windowDim(first.map((o) => Math.max(o, 0)), number_, 1, null)
+  return windowDim(
+    first.map((o) => Math.max(o, 0)),
+    number_,
+    1,
+    null,
+  )
 }
 
 /** The number of windows that fit, PyTorch's rule: in `ceilMode` one more that reaches over the end, if it begins inside. */
-export function outputCount(n: number, size: number, stride: number, padding: number, dilation: number, ceilMode: boolean): number {
+export function outputCount(
+  n: number,
+  size: number,
+  stride: number,
+  padding: number,
+  dilation: number,
+  ceilMode: boolean,
+): number {
   const reach = dilation * (size - 1) + 1
   const outputs = Math.floor((n + 2 * padding - reach + (ceilMode ? stride - 1 : 0)) / stride) + 1
   return ceilMode && (outputs - 1) * stride >= n + padding ? outputs - 1 : outputs
 }
 
 /** One number for each of `rank` dimensions. Throws PyTorch's error for another count. */
-export function perDimension(name: string, what: string, value: number | readonly number[], rank: number): number[] {
+export function perDimension(
+  name: string,
+  what: string,
+  value: number | readonly number[],
+  rank: number,
+): number[] {
   if (typeof value === 'number') return new Array<number>(rank).fill(value)
   if (value.length === 1) return new Array<number>(rank).fill(value[0])
   if (value.length !== rank) {
@@ -120,10 +165,12 @@ function declareWindows(b: KernelBuilder, x: number, rank: number, prefix: numbe
   const counts = dims.map(() => b.input(int32))
   const dilations = dims.map(() => b.scalar('i32'))
   const begin = starts.map((s) => b.let(b.read(s)))
-  const valid = (l: LoopBuilder) => dims.map((d) => k.lt(l.index(d), b.read(counts[d]))).reduce((p, q) => k.and(p, q))
+  const valid = (l: LoopBuilder) =>
+    dims.map((d) => k.lt(l.index(d), b.read(counts[d]))).reduce((p, q) => k.and(p, q))
   return {
     starts: begin,
-    read: (l) => l.read(x, { at: dims.map((d) => k.add(begin[d], k.mul(l.index(d), dilations[d]))), where: valid(l) }),
+    read: (l) =>
+      l.read(x, { at: dims.map((d) => k.add(begin[d], k.mul(l.index(d), dilations[d]))), where: valid(l) }),
     valid,
   }
 }
@@ -146,8 +193,19 @@ function windowLaunch(x: Tensor, windows: readonly WindowDim[]): WindowLaunch {
   const outer = [...x.sizes.slice(0, prefix), ...windows.map((w) => w.outputs)]
   const loop = windows.map((w) => w.extent)
   if (regular) {
-    const strides = [...front, ...windows.map((w, i) => w.step! * back[i]), ...windows.map((w, i) => w.dilation * back[i])]
-    return { outer, loop, source: operand(x, strides), tables: [], scalars: windows.map((w) => w.step!), regular }
+    const strides = [
+      ...front,
+      ...windows.map((w, i) => w.step! * back[i]),
+      ...windows.map((w, i) => w.dilation * back[i]),
+    ]
+    return {
+      outer,
+      loop,
+      source: operand(x, strides),
+      tables: [],
+      scalars: windows.map((w) => w.step!),
+      regular,
+    }
   }
   const planes = x.sizes.slice(0, prefix)
   const table = (values: readonly number[], d: number, perPlane: boolean) => {
@@ -211,7 +269,12 @@ export function windowMax(x: Tensor, windows: readonly WindowDim[]): [values: Te
     maxKernel(x.dtype, windows.length, prefix, w.regular),
     w.outer,
     w.loop,
-    [w.source, ...w.tables, operand(values, [...values.strides, ...still]), operand(indices, [...indices.strides, ...still])],
+    [
+      w.source,
+      ...w.tables,
+      operand(values, [...values.strides, ...still]),
+      operand(indices, [...indices.strides, ...still]),
+    ],
     [...w.scalars, ...plane, ...windows.map((d, i) => d.dilation * plane[i])],
   )
   return [values, indices]
@@ -254,7 +317,12 @@ export function windowSum(x: Tensor, windows: readonly WindowDim[], divisors: re
     sumKernel(x.dtype, dtype, windows.length, prefix, w.regular),
     w.outer,
     w.loop,
-    [w.source, ...w.tables, operand(table, [...front, ...steps, ...still]), operand(out, [...out.strides, ...still])],
+    [
+      w.source,
+      ...w.tables,
+      operand(table, [...front, ...steps, ...still]),
+      operand(out, [...out.strides, ...still]),
+    ],
     w.scalars,
   )
   return out
@@ -264,12 +332,11 @@ export function windowSum(x: Tensor, windows: readonly WindowDim[], divisors: re
 export function divisorTable(values: readonly number[], dtype: DType): Tensor {
   const table = emptyTensor([values.length], dtype)
   const bytes = table.storage.bytes()
-  const [buffer, byteOffset] = [bytes.buffer, bytes.byteOffset]
-  if (dtype === int64) new BigInt64Array(buffer, byteOffset, values.length).set(values.map(BigInt))
-  else {
-    const ArrayType = dtype === float64 ? Float64Array : dtype === float32 ? Float32Array : Int32Array
-    new ArrayType(buffer, byteOffset, values.length).set(values)
-  }
+  const [at, n] = [bytes.byteOffset, values.length]
+  if (dtype === int64) new BigInt64Array(bytes.buffer, at, n).set(values.map(BigInt))
+  else if (dtype === float64) new Float64Array(bytes.buffer, at, n).set(values)
+  else if (dtype === float32) new Float32Array(bytes.buffer, at, n).set(values)
+  else new Int32Array(bytes.buffer, at, n).set(values)
   return table
 }
 
@@ -298,19 +365,41 @@ function planeKernel(dtype: DType, what: 'gather' | 'set' | 'add'): Kernel {
 
 // A contiguous tensor whose planes (the last `rank` dimensions) are addressed by one flat coordinate.
 function planesOperand(x: Tensor, rank: number): ReturnType<typeof operand> {
-  return operand(x, x.strides.map((s, d) => (d < x.ndim - rank ? s : 0)), [1])
+  return operand(
+    x,
+    x.strides.map((s, d) => (d < x.ndim - rank ? s : 0)),
+    [1],
+  )
 }
 
 /** Writes (or adds) values [..., windows] into zeroed or given planes `out` [..., plane] at flat positions. */
-export function writePlanes(out: Tensor, indices: Tensor, values: Tensor, rank: number, mode: 'set' | 'add'): void {
+export function writePlanes(
+  out: Tensor,
+  indices: Tensor,
+  values: Tensor,
+  rank: number,
+  mode: 'set' | 'add',
+): void {
   if (values.numel() === 0) return
-  launch(out.device, planeKernel(out.dtype, mode), values.sizes, [], [operand(indices), operand(values), planesOperand(out, rank)])
+  launch(
+    out.device,
+    planeKernel(out.dtype, mode),
+    values.sizes,
+    [],
+    [operand(indices), operand(values), planesOperand(out, rank)],
+  )
 }
 
 /** The elements of (contiguous) planes at flat positions, in the shape of `indices`. */
 export function readPlanes(x: Tensor, indices: Tensor, rank: number): Tensor {
   const out = emptyTensor(indices.sizes, x.dtype, x.device)
   if (out.numel() > 0)
-    launch(x.device, planeKernel(x.dtype, 'gather'), indices.sizes, [], [operand(indices), planesOperand(x, rank), operand(out)])
+    launch(
+      x.device,
+      planeKernel(x.dtype, 'gather'),
+      indices.sizes,
+      [],
+      [operand(indices), planesOperand(x, rank), operand(out)],
+    )
   return out
 }

@@ -117,7 +117,7 @@ export type TwoParameters<Options> =
   | [first: number, options?: Options & GeneratorOption]
   | [first: number, second: number, options?: GeneratorOption]
 
-interface Uniform extends FunctionInfo {
+export interface Uniform extends FunctionInfo {
   (x: Tensor, ...args: TwoParameters<{ from?: number; to?: number }>): Tensor
 }
 
@@ -131,7 +131,7 @@ const uniform_ = fn<Uniform>(
   },
 )
 
-interface Normal extends FunctionInfo {
+export interface Normal extends FunctionInfo {
   (x: Tensor, ...args: TwoParameters<{ mean?: number; std?: number }>): Tensor
 }
 
@@ -164,7 +164,7 @@ const logNormal_ = fn<Normal>(
   },
 )
 
-interface Cauchy extends FunctionInfo {
+export interface Cauchy extends FunctionInfo {
   (x: Tensor, ...args: TwoParameters<{ median?: number; sigma?: number }>): Tensor
 }
 
@@ -178,7 +178,7 @@ const cauchy_ = fn<Cauchy>(
   },
 )
 
-interface Exponential extends FunctionInfo {
+export interface Exponential extends FunctionInfo {
   (
     x: Tensor,
     ...args: [options?: { lambd?: number } & GeneratorOption] | [lambd: number, options?: GeneratorOption]
@@ -198,7 +198,7 @@ const exponential_ = fn<Exponential>(
   { positional: 1 },
 )
 
-interface Geometric extends FunctionInfo {
+export interface Geometric extends FunctionInfo {
   (x: Tensor, p: number, options?: GeneratorOption): Tensor
 }
 
@@ -213,7 +213,7 @@ const geometric_ = fn<Geometric>(
   { positional: 0 },
 )
 
-interface BernoulliFill extends FunctionInfo {
+export interface BernoulliFill extends FunctionInfo {
   (
     x: Tensor,
     ...args:
@@ -239,7 +239,7 @@ const bernoulli_ = fn<BernoulliFill>(
 
 type Integer = number | bigint
 
-interface RandomFill extends FunctionInfo {
+export interface RandomFill extends FunctionInfo {
   (
     x: Tensor,
     ...args:

@@ -9,12 +9,12 @@ import { type Kernel, KernelBuilder } from '../kernels/kernel.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { contiguous, copyRaw } from './conversion.ts'
 import { fullTensor } from './creation.ts'
+import { indexVector } from './index-vector.ts'
 import { indexSelect } from './indexing.ts'
 import { cat } from './joining.ts'
 import { emptyTensor, launch, operand } from './launch.ts'
-import { apply, checkTensor, fn, type FunctionInfo, type Op } from './op.ts'
+import { apply, checkTensor, type FunctionInfo, fn, type Op } from './op.ts'
 import { expand, flatten, narrow, reshape, slice, transpose, unsqueeze, view } from './views.ts'
-import { indexVector } from './index-vector.ts'
 
 const repeatOp: Op<readonly number[]> = {
   node: 'RepeatBackward0',
@@ -25,12 +25,18 @@ const repeatOp: Op<readonly number[]> = {
     let spread = padded
     for (let d = 0; d < repeats.length; d++) spread = unsqueeze(spread, 2 * d)
     const sizes = repeats.flatMap((r, d) => [r, padded.sizes[d]])
-    return reshape(contiguous(expand(spread, sizes)), repeats.map((r, d) => r * padded.sizes[d]))
+    return reshape(
+      contiguous(expand(spread, sizes)),
+      repeats.map((r, d) => r * padded.sizes[d]),
+    )
   },
   backward: ([g], { attributes: repeats, inputSizes }) => {
     const sizes = [...new Array<number>(repeats.length - inputSizes[0].length).fill(1), ...inputSizes[0]]
     if (repeats.some((r) => r === 0)) return [g!.newZeros(inputSizes[0])]
-    const split = view(contiguous(g!), repeats.flatMap((r, d) => [r, sizes[d]]))
+    const split = view(
+      contiguous(g!),
+      repeats.flatMap((r, d) => [r, sizes[d]]),
+    )
     const summed = repeats.length === 0 ? split : split.sum(repeats.map((_, d) => 2 * d))
     return [reshape(summed, inputSizes[0])]
   },
@@ -50,7 +56,8 @@ export const repeat: Repeat = Object.assign(
       throw new RuntimeError(
         'Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor',
       )
-    if (repeats.some((r) => r < 0)) throw new RuntimeError(`Trying to create tensor with negative dimension ${Math.min(...repeats)}`)
+    if (repeats.some((r) => r < 0))
+      throw new RuntimeError(`Trying to create tensor with negative dimension ${Math.min(...repeats)}`)
     return apply(repeatOp, [x], [...repeats])
   },
   { required: ['input', 'repeats'], optional: [], method: true, variadic: 'sizes' as const },
@@ -78,12 +85,19 @@ export const repeatInterleave: RepeatInterleave & FunctionInfo = fn<RepeatInterl
     const n = source.sizes[d] ?? 1
     if (typeof repeats === 'number') {
       if (repeats < 0) throw new RuntimeError('Repeats must be non-negative')
-      const spread = expand(unsqueeze(source, d + 1), [...source.sizes.slice(0, d + 1), repeats, ...source.sizes.slice(d + 1)])
+      const spread = expand(unsqueeze(source, d + 1), [
+        ...source.sizes.slice(0, d + 1),
+        repeats,
+        ...source.sizes.slice(d + 1),
+      ])
       return flatten(contiguous(spread), d, d + 1)
     }
     const counts = repeats.numel() === 1 ? expand(reshape(repeats, [1]), [n]) : repeats
     if (counts.sizes[0] !== n)
-      throw new RuntimeError('repeats must have the same size as input along dim, but got ' + `repeats.size(0) = ${counts.sizes[0]} and input.size(${d}) = ${n}`)
+      throw new RuntimeError(
+        'repeats must have the same size as input along dim, but got ' +
+          `repeats.size(0) = ${counts.sizes[0]} and input.size(${d}) = ${n}`,
+      )
     const index: number[] = []
     ;(counts.tolist() as number[]).forEach((count, i) => {
       if (count < 0) throw new RuntimeError('repeats can not be negative')
@@ -92,7 +106,6 @@ export const repeatInterleave: RepeatInterleave & FunctionInfo = fn<RepeatInterl
     return indexSelect(source, d, indexVector(index))
   },
 )
-
 
 // ---- order ------------------------------------------------------------------------------------------------------------------
 
@@ -144,7 +157,9 @@ const rollOp: Op<RollAttributes> = {
     })
     return result.storage === x.storage ? contiguous(x.clone()) : reshape(result, x.sizes)
   },
-  backward: ([g], { attributes: { shifts, dims } }) => [apply(rollOp, [g!], { shifts: shifts.map((s) => -s), dims })],
+  backward: ([g], { attributes: { shifts, dims } }) => [
+    apply(rollOp, [g!], { shifts: shifts.map((s) => -s), dims }),
+  ],
 }
 
 export interface Roll {
@@ -161,9 +176,12 @@ export const roll: Roll & FunctionInfo = fn<Roll>(
     const shiftList = typeof shifts === 'number' ? [shifts] : shifts
     const dimList = dims === undefined ? [] : typeof dims === 'number' ? [dims] : dims
     if (shiftList.length === 0) throw new RuntimeError('`shifts` required')
-    if (dimList.length === 0 && shiftList.length === 1) return apply(rollOp, [x], { shifts: shiftList, dims: null })
+    if (dimList.length === 0 && shiftList.length === 1)
+      return apply(rollOp, [x], { shifts: shiftList, dims: null })
     if (dimList.length !== shiftList.length)
-      throw new RuntimeError(`shifts and dimensions must align. shifts: ${shiftList.length}, dims:${dimList.length}`)
+      throw new RuntimeError(
+        `shifts and dimensions must align. shifts: ${shiftList.length}, dims:${dimList.length}`,
+      )
     return apply(rollOp, [x], { shifts: shiftList, dims: dimList.map((d) => wrapDim(d, x.ndim)) })
   },
 )
@@ -171,8 +189,10 @@ export const roll: Roll & FunctionInfo = fn<Roll>(
 /** Turns the plane of two dimensions by `times` right angles. */
 export function rot90(x: Tensor, times = 1, dims: readonly number[] = [0, 1]): Tensor {
   const [a, b] = dims.map((d) => wrapDim(d, x.ndim))
-  if (dims.length !== 2) throw new RuntimeError(`expected total rotation dims == 2, but got dims = ${dims.length}`)
-  if (a === b) throw new RuntimeError(`expected rotation dims to be different, but got dim0 = ${a} and dim1 = ${b}`)
+  if (dims.length !== 2)
+    throw new RuntimeError(`expected total rotation dims == 2, but got dims = ${dims.length}`)
+  if (a === b)
+    throw new RuntimeError(`expected rotation dims to be different, but got dim0 = ${a} and dim1 = ${b}`)
   switch (((times % 4) + 4) % 4) {
     case 1:
       return transpose(flip(x, b), a, b)
@@ -218,7 +238,14 @@ const triangleOp: Op<TriangleAttributes> = {
     const [rows, columns] = x.sizes.slice(-2)
     const flat = reshape(x, [x.numel() === 0 ? 0 : x.numel() / (rows * columns), rows, columns])
     const out = emptyTensor(flat.sizes, x.dtype, x.device)
-    launch(x.device, triangleKernel(x.dtype, lower), flat.sizes, [], [operand(flat), operand(out)], [diagonal])
+    launch(
+      x.device,
+      triangleKernel(x.dtype, lower),
+      flat.sizes,
+      [],
+      [operand(flat), operand(out)],
+      [diagonal],
+    )
     return new Tensor(out.storage, x.sizes, contiguousStrides(x.sizes), 0, x.dtype)
   },
   backward: ([g], { attributes }) => [apply(triangleOp, [g!], attributes)],
@@ -334,7 +361,10 @@ export const tensorSplit: TensorSplit & FunctionInfo = fn<TensorSplit>(
   ['input', 'indicesOrSections'],
   ['dim'],
   (x: Tensor, given: number | readonly number[] | Tensor, { dim = 0 }: { dim?: number }) => {
-    if (x.ndim === 0) throw new RuntimeError('tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims')
+    if (x.ndim === 0)
+      throw new RuntimeError(
+        'tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims',
+      )
     const d = wrapDim(dim, x.ndim)
     const sections = given instanceof Tensor ? (given.tolist() as number | number[]) : given
     const n = x.sizes[d]
@@ -357,19 +387,27 @@ export const tensorSplit: TensorSplit & FunctionInfo = fn<TensorSplit>(
 
 /** Parts along columns (along the only dimension of a vector). */
 export function hsplit(x: Tensor, sections: number | readonly number[]): Tensor[] {
-  if (x.ndim < 1) throw new RuntimeError('torch.hsplit requires a tensor with at least 1 dimension, but got a tensor with 0 dimensions!')
+  if (x.ndim < 1)
+    throw new RuntimeError(
+      'torch.hsplit requires a tensor with at least 1 dimension, but got a tensor with 0 dimensions!',
+    )
   return indexSplit('hsplit', x, sections, x.ndim === 1 ? 0 : 1)
 }
 
 /** Parts along rows. */
 export function vsplit(x: Tensor, sections: number | readonly number[]): Tensor[] {
-  if (x.ndim < 2) throw new RuntimeError(`torch.vsplit requires a tensor with at least 2 dimension, but got a tensor with ${x.ndim} dimensions!`)
+  if (x.ndim < 2)
+    throw new RuntimeError(
+      `torch.vsplit requires a tensor with at least 2 dimension, but got a tensor with ${x.ndim} dimensions!`,
+    )
   return indexSplit('vsplit', x, sections, 0)
 }
 
 /** Parts along the third dimension. */
 export function dsplit(x: Tensor, sections: number | readonly number[]): Tensor[] {
-  if (x.ndim < 3) throw new RuntimeError(`torch.dsplit requires a tensor with at least 3 dimension, but got a tensor with ${x.ndim} dimensions!`)
+  if (x.ndim < 3)
+    throw new RuntimeError(
+      `torch.dsplit requires a tensor with at least 3 dimension, but got a tensor with ${x.ndim} dimensions!`,
+    )
   return indexSplit('dsplit', x, sections, 2)
 }
-

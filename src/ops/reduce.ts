@@ -29,7 +29,11 @@ export function restoreDims(x: Tensor, rank: number, dims: readonly number[], ke
 export interface ReductionSpec {
   readonly name: string
   /** The loop, given how to read an element (converted to the dtype computed in); returns what is stored. */
-  readonly kernel: (builder: KernelBuilder, read: (loop: LoopBuilder) => Expr, scalars: readonly Expr[]) => Expr
+  readonly kernel: (
+    builder: KernelBuilder,
+    read: (loop: LoopBuilder) => Expr,
+    scalars: readonly Expr[],
+  ) => Expr
 }
 
 /** A reduction's kernels, by the dtypes read, computed in and stored. */
@@ -67,7 +71,14 @@ export class Reducer {
     const { outer, loop } = splitDims(x.sizes, dims)
     const out = emptyTensor(outer, result, x.device)
     const kernel = this.kernelFor(x.dtype, compute, result, scalars.length)
-    launch(x.device, kernel, outer, loop, [loopOperand(x, dims), operand(out, [...out.strides, ...dims.map(() => 0)])], scalars)
+    launch(
+      x.device,
+      kernel,
+      outer,
+      loop,
+      [loopOperand(x, dims), operand(out, [...out.strides, ...dims.map(() => 0)])],
+      scalars,
+    )
     return keepdim ? reshape(out, reducedSizes(x.sizes, dims, true)) : out
   }
 }

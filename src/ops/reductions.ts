@@ -1,22 +1,21 @@
 // Reductions over chosen dimensions: sums, means, products, extrema, variances, norms, truth.
 
-import { bool, DType, int64, uint8 } from '../core/dtype.ts'
+import { bool, type DType, int64, uint8 } from '../core/dtype.ts'
 import { IndexError, RuntimeError } from '../core/errors.ts'
 import { sumDType } from '../core/promotion.ts'
 import { numelOf, wrapDim } from '../core/shape.ts'
 import * as k from '../kernels/expr.ts'
-import { identityOf } from '../kernels/kernel.ts'
-import { namedResult, type NamedResult } from '../tensor/return-types.ts'
+import { valueTypeOf } from '../kernels/expr.ts'
+import { identityOf, type Kernel, KernelBuilder } from '../kernels/kernel.ts'
+import { type NamedResult, namedResult } from '../tensor/return-types.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { maximum, minimum } from './arithmetic.ts'
 import { to } from './conversion.ts'
 import { cat } from './joining.ts'
 import { emptyTensor, launch, loopOperand, operand, splitDims } from './launch.ts'
-import { apply, applyMany, checkTensor, describe, fn, type FunctionInfo, type Op } from './op.ts'
+import { apply, applyMany, checkTensor, describe, type FunctionInfo, fn, type Op } from './op.ts'
 import { type Dims, dimsOf, Reducer, reducedSizes, restoreDims } from './reduce.ts'
 import { expand, reshape } from './views.ts'
-import { type Kernel, KernelBuilder } from '../kernels/kernel.ts'
-import { valueTypeOf } from '../kernels/expr.ts'
 
 /** Options of a reduction. */
 export interface ReduceOptions {
@@ -60,7 +59,12 @@ export const sum: Sum & FunctionInfo = fn<Sum>(
   ['dim', 'keepdim', 'dtype'],
   (x: Tensor, { dim, keepdim = false, dtype }: SumOptions & { dim?: Dims }) => {
     checkTensor('sum', 'input', x)
-    const attributes = { dims: dimsOf(dim, x), keepdim, dtype: dtype ?? sumDType(x.dtype), named: dim !== undefined }
+    const attributes = {
+      dims: dimsOf(dim, x),
+      keepdim,
+      dtype: dtype ?? sumDType(x.dtype),
+      named: dim !== undefined,
+    }
     return apply(sumOp, [x], attributes)
   },
   { positional: 2 },
@@ -76,22 +80,37 @@ function checkFloatingInput(name: string, x: Tensor, dtype: DType | undefined): 
 }
 
 function capital(dtype: DType): string {
-  const names: Record<string, string> = { int64: 'Long', int32: 'Int', int16: 'Short', int8: 'Char', uint8: 'Byte', bool: 'Bool' }
+  const names: Record<string, string> = {
+    int64: 'Long',
+    int32: 'Int',
+    int16: 'Short',
+    int8: 'Char',
+    uint8: 'Byte',
+    bool: 'Bool',
+  }
   return names[dtype.name] ?? dtype.name
 }
 
 const meanReducer = new Reducer({
   name: 'mean',
-  kernel: (b, read, [count]) => k.div(b.loop((l) => l.reduce('sum', read(l))), count),
+  kernel: (b, read, [count]) =>
+    k.div(
+      b.loop((l) => l.reduce('sum', read(l))),
+      count,
+    ),
 })
 
-const countOf = (sizes: readonly number[], dims: readonly number[]): number => numelOf(dims.map((d) => sizes[d]))
+const countOf = (sizes: readonly number[], dims: readonly number[]): number =>
+  numelOf(dims.map((d) => sizes[d]))
 
 const meanOp: Op<DimsAttributes> = {
   node: ({ named }) => (named ? 'MeanBackward1' : 'MeanBackward0'),
-  forward: ([x], { dims, keepdim, dtype }) => meanReducer.run(x, dims, keepdim, dtype, dtype, [countOf(x.sizes, dims)]),
+  forward: ([x], { dims, keepdim, dtype }) =>
+    meanReducer.run(x, dims, keepdim, dtype, dtype, [countOf(x.sizes, dims)]),
   backward: ([g], { attributes: { dims, keepdim }, inputSizes }) => [
-    expand(restoreDims(g!, inputSizes[0].length, dims, keepdim), inputSizes[0]).div(countOf(inputSizes[0], dims)),
+    expand(restoreDims(g!, inputSizes[0].length, dims, keepdim), inputSizes[0]).div(
+      countOf(inputSizes[0], dims),
+    ),
   ],
 }
 
@@ -108,7 +127,10 @@ export const mean: Sum & FunctionInfo = fn<Sum>(
   { positional: 2 },
 )
 
-const prodReducer = new Reducer({ name: 'prod', kernel: (b, read) => b.loop((l) => l.reduce('prod', read(l))) })
+const prodReducer = new Reducer({
+  name: 'prod',
+  kernel: (b, read) => b.loop((l) => l.reduce('prod', read(l))),
+})
 
 const prodOp: Op<DimsAttributes> = {
   node: ({ named }) => (named ? 'ProdBackward1' : 'ProdBackward0'),
@@ -132,7 +154,9 @@ function othersProduct(x: Tensor, dim: number): Tensor {
   const one = x.narrow(dim, 0, Math.min(1, n)).mul(0).add(1)
   if (n <= 1) return one
   const before = cat([one, x.narrow(dim, 0, n - 1)], dim).cumprod(dim)
-  const after = cat([one, x.narrow(dim, 1, n - 1).flip(dim)], dim).cumprod(dim).flip(dim)
+  const after = cat([one, x.narrow(dim, 1, n - 1).flip(dim)], dim)
+    .cumprod(dim)
+    .flip(dim)
   return before.mul(after)
 }
 
@@ -148,7 +172,12 @@ export const prod: Prod & FunctionInfo = fn<Prod>(
   ['input'],
   ['dim', 'keepdim', 'dtype'],
   (x: Tensor, { dim, keepdim = false, dtype }: SumOptions & { dim?: number }) =>
-    apply(prodOp, [x], { dims: dimsOf(dim, x), keepdim, dtype: dtype ?? sumDType(x.dtype), named: dim !== undefined }),
+    apply(prodOp, [x], {
+      dims: dimsOf(dim, x),
+      keepdim,
+      dtype: dtype ?? sumDType(x.dtype),
+      named: dim !== undefined,
+    }),
   { positional: 2 },
 )
 
@@ -166,7 +195,10 @@ function extremumOp(name: 'amax' | 'amin', node: string): { op: Op<DimsAttribute
     kernel: (b, read) =>
       b.loop((l) => {
         const value = read(l)
-        return l.reduce(value.type === 'bool' ? (name === 'amax' ? 'any' : 'all') : name === 'amax' ? 'max' : 'min', value)
+        return l.reduce(
+          value.type === 'bool' ? (name === 'amax' ? 'any' : 'all') : name === 'amax' ? 'max' : 'min',
+          value,
+        )
       }),
   })
   const op: Op<DimsAttributes> = {
@@ -319,9 +351,15 @@ function extremumFunction(name: 'max' | 'min'): Extremum & FunctionInfo {
           throw new RuntimeError(
             `${name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument.`,
           )
-        return apply(largest ? maxAllOp : minAllOp, [x], { dims: dimsOf(null, x), keepdim: false, dtype: x.dtype, named: false })
+        return apply(largest ? maxAllOp : minAllOp, [x], {
+          dims: dimsOf(null, x),
+          keepdim: false,
+          dtype: x.dtype,
+          named: false,
+        })
       }
-      if (typeof dim !== 'number') throw new RuntimeError(`${name}(): expected a dimension, got ${describe(dim)}`)
+      if (typeof dim !== 'number')
+        throw new RuntimeError(`${name}(): expected a dimension, got ${describe(dim)}`)
       const d = wrapDim(dim, x.ndim)
       if (x.ndim > 0) checkNonEmpty(name, x, [d])
       const [values, indices] = applyMany(largest ? maxDimOp : minDimOp, [x], { dim: d, keepdim })
@@ -351,9 +389,16 @@ function argFunction(name: 'argmax' | 'argmin'): ArgReduction & FunctionInfo {
       const largest = name === 'argmax'
       if (dim === undefined || dim === null) {
         if (x.numel() === 0)
-          throw new IndexError(`${name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument.`)
+          throw new IndexError(
+            `${name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument.`,
+          )
         const [, indices] = runArg(reshape(x.detach(), [-1]), 0, false, largest)
-        return keepdim ? reshape(indices, x.sizes.map(() => 1)) : indices
+        return keepdim
+          ? reshape(
+              indices,
+              x.sizes.map(() => 1),
+            )
+          : indices
       }
       const d = wrapDim(dim, x.ndim)
       if (x.ndim > 0) checkNonEmpty(name, x, [d])
@@ -413,7 +458,12 @@ const varianceReducer = (root: boolean) =>
   new Reducer({
     name: root ? 'std' : 'var',
     kernel: (b, read, [count, degrees]) => {
-      const average = b.let(k.div(b.loop((l) => l.reduce('sum', read(l))), count))
+      const average = b.let(
+        k.div(
+          b.loop((l) => l.reduce('sum', read(l))),
+          count,
+        ),
+      )
       const squares = b.loop((l) => {
         const d = k.sub(read(l), average)
         return l.reduce('sum', k.mul(d, d))
@@ -433,7 +483,9 @@ const degreesOf = (sizes: readonly number[], { dims, correction }: VarianceAttri
 function varianceGradient(x: Tensor, g: Tensor, a: VarianceAttributes): Tensor {
   const degrees = degreesOf(x.sizes, a)
   const centred = x.sub(mean(x, a.dims, { keepdim: true }))
-  return restoreDims(g, x.ndim, a.dims, a.keepdim).mul(2 / degrees).mul(centred)
+  return restoreDims(g, x.ndim, a.dims, a.keepdim)
+    .mul(2 / degrees)
+    .mul(centred)
 }
 
 const varReducer = varianceReducer(false)
@@ -441,14 +493,16 @@ const stdReducer = varianceReducer(true)
 
 const varOp: Op<VarianceAttributes> = {
   node: 'VarBackward0',
-  forward: ([x], a) => varReducer.run(x, a.dims, a.keepdim, x.dtype, x.dtype, [countOf(x.sizes, a.dims), degreesOf(x.sizes, a)]),
+  forward: ([x], a) =>
+    varReducer.run(x, a.dims, a.keepdim, x.dtype, x.dtype, [countOf(x.sizes, a.dims), degreesOf(x.sizes, a)]),
   saves: [0],
   backward: ([g], c) => [varianceGradient(c.input(0), g!, c.attributes)],
 }
 
 const stdOp: Op<VarianceAttributes> = {
   node: 'StdBackward0',
-  forward: ([x], a) => stdReducer.run(x, a.dims, a.keepdim, x.dtype, x.dtype, [countOf(x.sizes, a.dims), degreesOf(x.sizes, a)]),
+  forward: ([x], a) =>
+    stdReducer.run(x, a.dims, a.keepdim, x.dtype, x.dtype, [countOf(x.sizes, a.dims), degreesOf(x.sizes, a)]),
   saves: [0],
   savesOutputs: [0],
   backward: ([g], c) => {
@@ -470,8 +524,13 @@ export interface Variance {
   (x: Tensor, options?: VarianceOptions & { dim?: Dims }): Tensor
 }
 
-function varianceAttributes(name: string, x: Tensor, options: VarianceOptions & { dim?: Dims | boolean }): VarianceAttributes {
-  if (x.dtype.kind !== 'float') throw new RuntimeError(`${name} only support floating point and complex dtypes`)
+function varianceAttributes(
+  name: string,
+  x: Tensor,
+  options: VarianceOptions & { dim?: Dims | boolean },
+): VarianceAttributes {
+  if (x.dtype.kind !== 'float')
+    throw new RuntimeError(`${name} only support floating point and complex dtypes`)
   // x.var(False) in PyTorch names `unbiased`.
   const unbiased = typeof options.dim === 'boolean' ? options.dim : options.unbiased
   const dim = typeof options.dim === 'boolean' ? undefined : options.dim
@@ -484,7 +543,8 @@ function variance(name: string, op: Op<VarianceAttributes>): Variance & Function
     name,
     ['input'],
     ['dim', 'unbiased', 'keepdim', 'correction'],
-    (x: Tensor, options: VarianceOptions & { dim?: Dims | boolean }) => apply(op, [x], varianceAttributes(name, x, options)),
+    (x: Tensor, options: VarianceOptions & { dim?: Dims | boolean }) =>
+      apply(op, [x], varianceAttributes(name, x, options)),
     { positional: 3 },
   )
 }
@@ -502,7 +562,10 @@ export interface VarianceMean {
 function varianceMeanOp(node: string, reducer: Reducer, one: Op<VarianceAttributes>): Op<VarianceAttributes> {
   return {
     node,
-    forward: ([x], a) => [one.forward([x], a) as Tensor, meanReducer.run(x, a.dims, a.keepdim, x.dtype, x.dtype, [countOf(x.sizes, a.dims)])],
+    forward: ([x], a) => [
+      one.forward([x], a) as Tensor,
+      meanReducer.run(x, a.dims, a.keepdim, x.dtype, x.dtype, [countOf(x.sizes, a.dims)]),
+    ],
     saves: [0],
     savesOutputs: [0],
     backward: ([g, gMean], c) => {
@@ -513,7 +576,9 @@ function varianceMeanOp(node: string, reducer: Reducer, one: Op<VarianceAttribut
       const scaled = g === null ? null : root ? g.div(out.mul(2)).maskedFill(out.eq(0), 0) : g
       const spread = scaled === null ? null : varianceGradient(x, scaled, a)
       const flat =
-        gMean === null ? null : expand(restoreDims(gMean, x.ndim, a.dims, a.keepdim), x.sizes).div(countOf(x.sizes, a.dims))
+        gMean === null
+          ? null
+          : expand(restoreDims(gMean, x.ndim, a.dims, a.keepdim), x.sizes).div(countOf(x.sizes, a.dims))
       return [spread === null ? flat : flat === null ? spread : spread.add(flat)]
     },
   }
@@ -524,15 +589,23 @@ function varianceMean(name: string, op: Op<VarianceAttributes>): VarianceMean & 
     name,
     ['input'],
     ['dim', 'unbiased', 'keepdim', 'correction'],
-    (x: Tensor, options: VarianceOptions & { dim?: Dims | boolean }) => [...applyMany(op, [x], varianceAttributes(name, x, options))],
+    (x: Tensor, options: VarianceOptions & { dim?: Dims | boolean }) => [
+      ...applyMany(op, [x], varianceAttributes(name, x, options)),
+    ],
     { positional: 3 },
   )
 }
 
 /** Variance and mean. */
-export const varMean: VarianceMean & FunctionInfo = varianceMean('var_mean', varianceMeanOp('VarMeanBackward0', varReducer, varOp))
+export const varMean: VarianceMean & FunctionInfo = varianceMean(
+  'var_mean',
+  varianceMeanOp('VarMeanBackward0', varReducer, varOp),
+)
 /** Standard deviation and mean. */
-export const stdMean: VarianceMean & FunctionInfo = varianceMean('std_mean', varianceMeanOp('StdMeanBackward0', stdReducer, stdOp))
+export const stdMean: VarianceMean & FunctionInfo = varianceMean(
+  'std_mean',
+  varianceMeanOp('StdMeanBackward0', stdReducer, stdOp),
+)
 
 // ---- norms --------------------------------------------------------------------------------------------------------------------
 
@@ -587,10 +660,18 @@ export const vectorNormOp: Op<NormAttributes> = {
     if (p === 2) return [grad.mul(x.div(norm).maskedFill(norm.eq(0), 0))]
     if (!Number.isFinite(p)) {
       const mask = x.abs().eq(norm)
-      return [x.sign().mul(grad.div(sum(mask, dims, { keepdim: true }))).mul(mask)]
+      return [
+        x
+          .sign()
+          .mul(grad.div(sum(mask, dims, { keepdim: true })))
+          .mul(mask),
+      ]
     }
     if (p < 1) {
-      const self = x.sign().mul(x.abs().pow(p - 1)).maskedFill(x.eq(0), 0)
+      const self = x
+        .sign()
+        .mul(x.abs().pow(p - 1))
+        .maskedFill(x.eq(0), 0)
       return [self.mul(grad).mul(norm.pow(1 - p))]
     }
     if (p < 2) {
@@ -609,10 +690,16 @@ export interface VectorNormOptions extends ReduceOptions {
 }
 
 /** The p-norm of the elements along `dim` (all where left out): `(sum |x|^p)^(1/p)`. */
-export function vectorNorm(x: Tensor, p = 2, { dim, keepdim = false, dtype }: VectorNormOptions = {}): Tensor {
+export function vectorNorm(
+  x: Tensor,
+  p = 2,
+  { dim, keepdim = false, dtype }: VectorNormOptions = {},
+): Tensor {
   checkTensor('linalg.vector_norm', 'input', x)
   if (x.dtype.kind !== 'float' && dtype === undefined)
-    throw new RuntimeError(`linalg.vector_norm: Expected a floating point or complex tensor as input. Got ${capital(x.dtype)}`)
+    throw new RuntimeError(
+      `linalg.vector_norm: Expected a floating point or complex tensor as input. Got ${capital(x.dtype)}`,
+    )
   const dims = dimsOf(dim, x)
   if (!Number.isFinite(p) || p < 0)
     if (dims.some((d) => x.sizes[d] === 0))
@@ -633,7 +720,10 @@ export const norm: Norm & FunctionInfo = fn<Norm>(
   'norm',
   ['input'],
   ['p', 'dim', 'keepdim', 'dtype'],
-  (x: Tensor, options: { p?: number | 'fro' | 'nuc' | null; dim?: Dims; keepdim?: boolean; dtype?: DType }) => {
+  (
+    x: Tensor,
+    options: { p?: number | 'fro' | 'nuc' | null; dim?: Dims; keepdim?: boolean; dtype?: DType },
+  ) => {
     const { p = 2, dim, keepdim, dtype } = options
     if (p === 'nuc') throw new RuntimeError("norm(): p='nuc' needs singular values; use linalg.norm")
     return vectorNorm(x, p === 'fro' || p === null ? 2 : p, { dim, keepdim, dtype })
@@ -647,7 +737,9 @@ const logsumexpReducer = new Reducer({
   kernel: (b, read) => {
     const largest = b.loop((l) => l.reduce('max', read(l)))
     // Without this, a row of infinities would subtract infinity from itself.
-    const shift = b.let(k.select(k.eq(k.abs(largest), Number.POSITIVE_INFINITY), k.constant(0, largest.type), largest))
+    const shift = b.let(
+      k.select(k.eq(k.abs(largest), Number.POSITIVE_INFINITY), k.constant(0, largest.type), largest),
+    )
     return k.add(k.log(b.loop((l) => l.reduce('sum', k.exp(k.sub(read(l), shift))))), shift)
   },
 })
@@ -660,7 +752,9 @@ const logsumexpOp: Op<DimsAttributes> = {
   backward: ([g], c) => {
     const { dims, keepdim } = c.attributes
     const x = c.input(0)
-    return [restoreDims(g!, x.ndim, dims, keepdim).mul(x.sub(restoreDims(c.output(), x.ndim, dims, keepdim)).exp())]
+    return [
+      restoreDims(g!, x.ndim, dims, keepdim).mul(x.sub(restoreDims(c.output(), x.ndim, dims, keepdim)).exp()),
+    ]
   },
 }
 
@@ -676,7 +770,12 @@ export const logsumexp: Logsumexp & FunctionInfo = fn<Logsumexp>(
   ['keepdim'],
   (x: Tensor, dim: Dims, { keepdim = false }: ReduceOptions) => {
     const source = x.dtype.kind === 'float' ? x : x.float()
-    return apply(logsumexpOp, [source], { dims: dimsOf(dim, source), keepdim, dtype: source.dtype, named: true })
+    return apply(logsumexpOp, [source], {
+      dims: dimsOf(dim, source),
+      keepdim,
+      dtype: source.dtype,
+      named: true,
+    })
   },
 )
 

@@ -9,14 +9,14 @@ import { type Expr, isFloat, type ValueType, valueTypeOf } from '../kernels/expr
 import { identityOf, type Kernel, KernelBuilder } from '../kernels/kernel.ts'
 import { namedResult } from '../tensor/return-types.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { where } from './comparison.ts'
+import { where } from './choices.ts'
 import { to } from './conversion.ts'
-import { emptyTensor, launch, loopOperand, splitDims } from './launch.ts'
-import { apply, applyMany, checkTensor, fn, type FunctionInfo, type Op } from './op.ts'
-import { withInPlace } from './pointwise.ts'
-import type { ValuesIndices } from './reductions.ts'
 import { cat } from './joining.ts'
+import { emptyTensor, launch, loopOperand, splitDims } from './launch.ts'
+import { apply, applyMany, checkTensor, type FunctionInfo, fn, type Op } from './op.ts'
+import { withInPlace } from './pointwise.ts'
 import { flip } from './rearranging.ts'
+import type { ValuesIndices } from './reductions.ts'
 import { narrow } from './views.ts'
 
 interface ScanSpec {
@@ -41,7 +41,9 @@ class Scanner {
       const stored = valueTypeOf(dtype)
       const type: ValueType = isFloat(stored) ? 'f64' : stored
       b.loop((l) => {
-        const [total] = l.fold([this.spec.start(type)], ([previous]) => [this.spec.step(previous, k.cast(l.read(x), type))])
+        const [total] = l.fold([this.spec.start(type)], ([previous]) => [
+          this.spec.step(previous, k.cast(l.read(x), type)),
+        ])
         l.write(out, k.cast(total, stored))
       })
       kernel = b.build()
@@ -56,7 +58,16 @@ class Scanner {
     const { outer, loop } = splitDims(x.sizes, dims)
     const [a, b] = [loopOperand(x, dims), loopOperand(out, dims)]
     if (x.ndim === 0)
-      launch(x.device, this.kernelFor(x.dtype, dtype), [], [1], [{ ...a, strides: [0] }, { ...b, strides: [0] }])
+      launch(
+        x.device,
+        this.kernelFor(x.dtype, dtype),
+        [],
+        [1],
+        [
+          { ...a, strides: [0] },
+          { ...b, strides: [0] },
+        ],
+      )
     else launch(x.device, this.kernelFor(x.dtype, dtype), outer, loop, [a, b])
     return out
   }
@@ -73,21 +84,27 @@ export interface ScanOptions {
   dtype?: DType
 }
 
-export interface Scan {
-  (x: Tensor, dim: number, options?: ScanOptions): Tensor
-}
+export type Scan = (x: Tensor, dim: number, options?: ScanOptions) => Tensor
 
-function scanFunction(name: string, op: Op<ScanAttributes>): Scan & FunctionInfo & { readonly inPlace: Scan } {
+function scanFunction(
+  name: string,
+  op: Op<ScanAttributes>,
+): Scan & FunctionInfo & { readonly inPlace: Scan } {
   const run = (x: Tensor, dim: number, { dtype }: ScanOptions) => {
     checkTensor(name, 'input', x)
     return apply(op, [x], { dim: wrapDim(dim, x.ndim), dtype: dtype ?? sumDType(x.dtype) })
   }
-  return withInPlace(fn<Scan>(name, ['input', 'dim'], ['dtype'], run, { positional: 0 }), (x, dim, options = {}) =>
-    x.copy_(run(x, dim, options)),
+  return withInPlace(
+    fn<Scan>(name, ['input', 'dim'], ['dtype'], run, { positional: 0 }),
+    (x, dim, options = {}) => x.copy_(run(x, dim, options)),
   )
 }
 
-const cumsumScanner = new Scanner({ name: 'cumsum', start: (t) => k.constant(0, t), step: (p, v) => k.add(p, v) })
+const cumsumScanner = new Scanner({
+  name: 'cumsum',
+  start: (t) => k.constant(0, t),
+  step: (p, v) => k.add(p, v),
+})
 
 const cumsumOp: Op<ScanAttributes> = {
   node: 'CumsumBackward0',
@@ -103,7 +120,11 @@ function reverseCumsum(x: Tensor, dim: number): Tensor {
 /** Running sum along `dim`. */
 export const cumsum: Scan & FunctionInfo & { readonly inPlace: Scan } = scanFunction('cumsum', cumsumOp)
 
-const cumprodScanner = new Scanner({ name: 'cumprod', start: (t) => k.constant(1, t), step: (p, v) => k.mul(p, v) })
+const cumprodScanner = new Scanner({
+  name: 'cumprod',
+  start: (t) => k.constant(1, t),
+  step: (p, v) => k.mul(p, v),
+})
 
 const cumprodOp: Op<ScanAttributes> = {
   node: 'CumprodBackward0',
@@ -116,17 +137,24 @@ const cumprodOp: Op<ScanAttributes> = {
     if (x.ndim === 0) return [g]
     const out = c.output()
     const zeros = x.eq(0)
-    if (!zeros.any().item() && !g!.requiresGrad && !x.requiresGrad) return [reverseCumsum(g!.mul(out), dim).div(x)]
+    if (!zeros.any().item() && !g!.requiresGrad && !x.requiresGrad)
+      return [reverseCumsum(g!.mul(out), dim).div(x)]
     // With zeros (or to be differentiated again): for each i the sum over j >= i of g_j times the product without x_i.
     const n = x.sizes[dim]
     const parts: Tensor[] = []
     for (let i = 0; i < n; i++) {
-      const before = i === 0 ? narrow(x, dim, 0, 1).mul(0).add(1) : narrow(x, dim, 0, i).prod(dim, { keepdim: true })
+      const before =
+        i === 0 ? narrow(x, dim, 0, 1).mul(0).add(1) : narrow(x, dim, 0, i).prod(dim, { keepdim: true })
       const after =
         i === n - 1
           ? narrow(x, dim, 0, 1).mul(0).add(1)
           : cat([narrow(x, dim, 0, 1).mul(0).add(1), cumprod(narrow(x, dim, i + 1, n - i - 1), dim)], dim)
-      parts.push(narrow(g!, dim, i, n - i).mul(after).sum(dim, { keepdim: true }).mul(before))
+      parts.push(
+        narrow(g!, dim, i, n - i)
+          .mul(after)
+          .sum(dim, { keepdim: true })
+          .mul(before),
+      )
     }
     return [cat(parts, dim)]
   },
@@ -160,14 +188,19 @@ const logcumsumexpOp: Op<ScanAttributes> = {
     const positive = where(g!.gt(0), logAbs, finfo(x.dtype).min)
     const negative = where(g!.lt(0), logAbs, finfo(x.dtype).min)
     const part = (logGrad: Tensor) =>
-      x.ndim === 0 ? logGrad.sub(out).add(x).exp() : flip(logcumsumexp(flip(logGrad.sub(out), dim), dim), dim).add(x).exp()
+      x.ndim === 0
+        ? logGrad.sub(out).add(x).exp()
+        : flip(logcumsumexp(flip(logGrad.sub(out), dim), dim), dim)
+            .add(x)
+            .exp()
     return [part(positive).sub(part(negative))]
   },
 }
 
 /** `log` of the running sum of `exp` along `dim`, without overflow. */
 export function logcumsumexp(x: Tensor, dim: number): Tensor {
-  if (x.dtype.kind !== 'float') throw new RuntimeError(`"logcumsumexp_out_cpu" not implemented for '${x.dtype.name}'`)
+  if (x.dtype.kind !== 'float')
+    throw new RuntimeError(`"logcumsumexp_out_cpu" not implemented for '${x.dtype.name}'`)
   return apply(logcumsumexpOp, [x], { dim: wrapDim(dim, x.ndim), dtype: x.dtype })
 }
 
@@ -184,12 +217,15 @@ function runningExtremumKernel(dtype: DType, largest: boolean): Kernel {
     const stored = valueTypeOf(dtype)
     const type: ValueType = stored === 'bool' ? 'i32' : stored
     b.loop((l) => {
-      const [best, at] = l.fold([identityOf(largest ? 'max' : 'min', type), k.constant(-1, 'i32')], ([best, at]) => {
-        const value = k.cast(l.read(x), type)
-        let take = k.or(largest ? k.ge(value, best) : k.le(value, best), k.lt(at, 0))
-        if (isFloat(type)) take = k.or(k.isNaN_(value), k.and(take, k.not(k.isNaN_(best))))
-        return [k.select(take, value, best), k.select(take, l.index(0), at)]
-      })
+      const [best, at] = l.fold(
+        [identityOf(largest ? 'max' : 'min', type), k.constant(-1, 'i32')],
+        ([best, at]) => {
+          const value = k.cast(l.read(x), type)
+          let take = k.or(largest ? k.ge(value, best) : k.le(value, best), k.lt(at, 0))
+          if (isFloat(type)) take = k.or(k.isNaN_(value), k.and(take, k.not(k.isNaN_(best))))
+          return [k.select(take, value, best), k.select(take, l.index(0), at)]
+        },
+      )
       l.write(values, k.cast(best, stored))
       l.write(indices, k.cast(at, 'i64'))
     })
@@ -260,7 +296,13 @@ export const diff: Diff & FunctionInfo = fn<Diff>(
     if (x.ndim === 0) throw new RuntimeError('diff expects input to be at least one-dimensional')
     if (n < 0) throw new RuntimeError(`order must be non-negative but got ${n}`)
     const d = wrapDim(dim, x.ndim)
-    let result = prepend || append ? cat([prepend, x, append].filter((t): t is Tensor => t !== undefined), d) : x
+    let result =
+      prepend || append
+        ? cat(
+            [prepend, x, append].filter((t): t is Tensor => t !== undefined),
+            d,
+          )
+        : x
     for (let i = 0; i < n; i++) {
       const length = result.sizes[d]
       const high = narrow(result, d, Math.min(1, length), Math.max(length - 1, 0))
@@ -270,4 +312,3 @@ export const diff: Diff & FunctionInfo = fn<Diff>(
     return n === 0 ? to(result, result.dtype) : result
   },
 )
-

@@ -1,7 +1,10 @@
 // The functions of `torch` whose first argument is a tensor: methods.ts makes each of them a method.
 // Modules that have other functions as well name the ones meant.
 
+export { hardshrink, prelu, relu } from './activations.ts'
 export * from './arithmetic.ts'
+export { bincount, histc } from './binning.ts'
+export { clamp, clampMax, clampMin, clip, maskedFill, where } from './choices.ts'
 export * from './comparison.ts'
 export {
   bfloat16,
@@ -23,6 +26,7 @@ export {
   typeAs,
 } from './conversion.ts'
 export { fullLike, onesLike, zerosLike } from './creation.ts'
+export * from './float-parts.ts'
 export {
   at,
   gather,
@@ -60,7 +64,6 @@ export {
   tensordot,
   vdot,
 } from './matmul.ts'
-export { hardshrink, prelu, relu } from './activations.ts'
 export { logSoftmax, softmax } from './normalization.ts'
 export { bernoulli, multinomial } from './random.ts'
 export * from './rearranging.ts'
@@ -85,9 +88,8 @@ export {
   var_ as var,
 } from './reductions.ts'
 export * from './scan.ts'
-export { frexp, i0, igamma, igammac, mvlgamma, nextafter, polygamma } from './special-math.ts'
-export { bincount, histc } from './binning.ts'
 export * from './sorting.ts'
+export { i0, igamma, igammac, mvlgamma, polygamma } from './special-math.ts'
 export * from './unique.ts'
 export {
   asStrided,

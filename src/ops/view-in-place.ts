@@ -1,8 +1,7 @@
 // Views that change a tensor itself: t_, transpose_, squeeze_, unsqueeze_, detach_ of shape only.
 
-import { rebaseHistory } from './op.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { checkInPlace } from './op.ts'
+import { checkInPlace, rebaseHistory } from './op.ts'
 import { squeeze, t, transpose, unsqueeze } from './views.ts'
 
 // Takes over the shape and the history of a view of the same tensor; PyTorch numbers these nodes 1.

@@ -18,7 +18,17 @@ import {
 import { Tensor } from '../tensor/tensor.ts'
 import { clone, contiguous } from './conversion.ts'
 import { arange, fullTensor } from './creation.ts'
-import { anyRequiresGrad, checkTensor, describe, fn, type FunctionInfo, gradientEdge, type Op, record, setCopySlicesMaker } from './op.ts'
+import {
+  anyRequiresGrad,
+  checkTensor,
+  describe,
+  type FunctionInfo,
+  fn,
+  gradientEdge,
+  type Op,
+  record,
+  setCopySlicesMaker,
+} from './op.ts'
 
 /** A view operation: where the elements lie, and the gradient's way back. */
 interface ViewOp<A> extends Op<A> {}
@@ -38,7 +48,10 @@ function makeView<A>(
   return result
 }
 
-function viewOp<A>(node: string, backward: (g: Tensor, attributes: A, sizes: readonly number[]) => Tensor): ViewOp<A> {
+function viewOp<A>(
+  node: string,
+  backward: (g: Tensor, attributes: A, sizes: readonly number[]) => Tensor,
+): ViewOp<A> {
   return {
     node,
     forward: () => {
@@ -64,7 +77,9 @@ function sizesOf(name: string, args: readonly unknown[]): number[] {
   const list = args.length === 1 && Array.isArray(args[0]) ? (args[0] as unknown[]) : args
   for (const n of list)
     if (typeof n !== 'number' || !Number.isInteger(n))
-      throw new TypeError_(`${name}(): argument 'size' must be tuple of ints, but found element of type ${describe(n)}`)
+      throw new TypeError_(
+        `${name}(): argument 'size' must be tuple of ints, but found element of type ${describe(n)}`,
+      )
   return [...(list as number[])]
 }
 
@@ -142,7 +157,11 @@ export const flatten: Flatten & FunctionInfo = fn<Flatten>(
     if (start > end) throw new RuntimeError('flatten() has invalid args: start_dim cannot come after end_dim')
     if (x.ndim === 0) return reshape(x, [1])
     if (start === end) return x
-    return reshape(x, [...x.sizes.slice(0, start), numelOf(x.sizes.slice(start, end + 1)), ...x.sizes.slice(end + 1)])
+    return reshape(x, [
+      ...x.sizes.slice(0, start),
+      numelOf(x.sizes.slice(start, end + 1)),
+      ...x.sizes.slice(end + 1),
+    ])
   },
 )
 
@@ -212,8 +231,16 @@ export const permute: Sizes = sizesMethod(
         `permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired ordering of dimensions i.e. input.dim() = ${x.ndim} is not equal to len(dims) = ${dims.length}`,
       )
     const order = dims.map((d) => wrapDim(d, x.ndim))
-    if (new Set(order).size !== order.length) throw new RuntimeError('permute(): duplicate dims are not allowed.')
-    return makeView(permuteOp, x, order.map((d) => x.sizes[d]), order.map((d) => x.strides[d]), x.offset, order)
+    if (new Set(order).size !== order.length)
+      throw new RuntimeError('permute(): duplicate dims are not allowed.')
+    return makeView(
+      permuteOp,
+      x,
+      order.map((d) => x.sizes[d]),
+      order.map((d) => x.strides[d]),
+      x.offset,
+      order,
+    )
   },
   'dims',
 )
@@ -223,15 +250,21 @@ function listOf(dims: number | readonly number[]): readonly number[] {
 }
 
 /** Moves dimensions to other positions, the rest keeping their order. */
-export function movedim(x: Tensor, source: number | readonly number[], destination: number | readonly number[]): Tensor {
+export function movedim(
+  x: Tensor,
+  source: number | readonly number[],
+  destination: number | readonly number[],
+): Tensor {
   const from = listOf(source).map((d) => wrapDim(d, x.ndim))
   const into = listOf(destination).map((d) => wrapDim(d, x.ndim))
   if (from.length !== into.length)
     throw new RuntimeError(
       `movedim: Invalid source or destination dims: source (${formatSizes(from)} dims) should contain the same number of dims as destination (${formatSizes(into)} dims)`,
     )
-  if (new Set(from).size !== from.length) throw new RuntimeError(`movedim: repeated dim in \`source\` (${formatSizes(from)})`)
-  if (new Set(into).size !== into.length) throw new RuntimeError(`movedim: repeated dim in \`destination\` (${formatSizes(into)})`)
+  if (new Set(from).size !== from.length)
+    throw new RuntimeError(`movedim: repeated dim in \`source\` (${formatSizes(from)})`)
+  if (new Set(into).size !== into.length)
+    throw new RuntimeError(`movedim: repeated dim in \`destination\` (${formatSizes(into)})`)
   const order = new Array<number>(x.ndim).fill(-1)
   from.forEach((f, i) => {
     order[into[i]] = f
@@ -246,13 +279,18 @@ export const moveaxis: typeof movedim = movedim
 /** The last two dimensions swapped. */
 export function matrixTranspose(x: Tensor): Tensor {
   if (x.ndim < 2)
-    throw new RuntimeError(`tensor.mT is only supported on matrices or batches of matrices. Got ${x.ndim}-D tensor.`)
+    throw new RuntimeError(
+      `tensor.mT is only supported on matrices or batches of matrices. Got ${x.ndim}-D tensor.`,
+    )
   return transpose(x, -2, -1)
 }
 
 /** All dimensions in reverse order. */
 export function reversed(x: Tensor): Tensor {
-  return permute(x, x.sizes.map((_, d) => x.ndim - 1 - d))
+  return permute(
+    x,
+    x.sizes.map((_, d) => x.ndim - 1 - d),
+  )
 }
 
 // ---- dimensions of one element ------------------------------------------------------------------------------------------
@@ -269,12 +307,26 @@ export function unsqueeze(x: Tensor, dim: number): Tensor {
   const d = wrapDim(dim, x.ndim + 1)
   const stride = d < x.ndim ? x.sizes[d] * x.strides[d] : 1
   const sizes = [...x.sizes.slice(0, d), 1, ...x.sizes.slice(d)]
-  return makeView(unsqueezeOp, x, sizes, [...x.strides.slice(0, d), stride, ...x.strides.slice(d)], x.offset, d)
+  return makeView(
+    unsqueezeOp,
+    x,
+    sizes,
+    [...x.strides.slice(0, d), stride, ...x.strides.slice(d)],
+    x.offset,
+    d,
+  )
 }
 
 function squeezeDims(x: Tensor, dims: readonly number[], op: ViewOp<null> = squeezeOne): Tensor {
   const keep = x.sizes.map((n, d) => !(n === 1 && dims.includes(d)))
-  return makeView(op, x, x.sizes.filter((_, d) => keep[d]), x.strides.filter((_, d) => keep[d]), x.offset, null)
+  return makeView(
+    op,
+    x,
+    x.sizes.filter((_, d) => keep[d]),
+    x.strides.filter((_, d) => keep[d]),
+    x.offset,
+    null,
+  )
 }
 
 export interface Squeeze {
@@ -288,7 +340,12 @@ export const squeeze: Squeeze & FunctionInfo = fn<Squeeze>(
   ['input'],
   ['dim'],
   (x: Tensor, { dim }: { dim?: number | readonly number[] }) => {
-    if (dim === undefined) return squeezeDims(x, x.sizes.map((_, d) => d), squeezeAll)
+    if (dim === undefined)
+      return squeezeDims(
+        x,
+        x.sizes.map((_, d) => d),
+        squeezeAll,
+      )
     const dims = listOf(dim).map((d) => wrapDim(d, x.ndim))
     return squeezeDims(x, dims, typeof dim === 'number' ? squeezeOne : squeezeSeveral)
   },
@@ -307,7 +364,9 @@ export const expand: Sizes = sizesMethod('expand', (x, shape) => {
   const sizes = shape.map((n, d) => {
     const own = d < shift ? 1 : x.sizes[d - shift]
     if (n === -1 && d < shift)
-      throw new RuntimeError(`The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension ${d}`)
+      throw new RuntimeError(
+        `The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension ${d}`,
+      )
     const size = n === -1 ? own : n
     strides[d] = d < shift ? 0 : x.strides[d - shift]
     if (size !== own) {
@@ -341,8 +400,9 @@ export function broadcastTo(x: Tensor, sizes: readonly number[]): Tensor {
 const selectOp = viewOp<readonly [number, number]>('SelectBackward0', (g, [dim, index], sizes) =>
   embed(g, sizes, (z) => select(z, dim, index)),
 )
-const sliceOp = viewOp<readonly [number, number, number, number]>('SliceBackward0', (g, [dim, start, end, step], sizes) =>
-  embed(g, sizes, (z) => slice(z, dim, start, end, step)),
+const sliceOp = viewOp<readonly [number, number, number, number]>(
+  'SliceBackward0',
+  (g, [dim, start, end, step], sizes) => embed(g, sizes, (z) => slice(z, dim, start, end, step)),
 )
 
 // The gradient of a part: zeros with the part's gradient in its place.
@@ -394,7 +454,9 @@ export function narrow(x: Tensor, dim: number, start: number, length: number): T
   const size = x.sizes[d]
   if (length < 0) throw new RuntimeError('narrow(): length must be non-negative.')
   if (start < -size || start > size)
-    throw new IndexError(`start out of range (expected to be in range of [${-size}, ${size}], but got ${start})`)
+    throw new IndexError(
+      `start out of range (expected to be in range of [${-size}, ${size}], but got ${start})`,
+    )
   const from = start < 0 ? start + size : start
   if (from + length > size)
     throw new RuntimeError(`start (${from}) + length (${length}) exceeds dimension size (${size}).`)
@@ -422,7 +484,12 @@ const splitNode = (node: string): Op<readonly [number, readonly number[]]> => ({
 const splitOp = splitNode('SplitBackward0')
 const splitSizesOp = splitNode('SplitWithSizesBackward0')
 
-function splitInto(op: Op<readonly [number, readonly number[]]>, x: Tensor, dim: number, lengths: readonly number[]): Tensor[] {
+function splitInto(
+  op: Op<readonly [number, readonly number[]]>,
+  x: Tensor,
+  dim: number,
+  lengths: readonly number[],
+): Tensor[] {
   let start = 0
   const parts = lengths.map((length) => {
     const sizes = [...x.sizes]
@@ -457,11 +524,16 @@ export const split: Split & FunctionInfo = fn<Split>(
         )
       return splitInto(splitSizesOp, x, d, sections)
     }
-    if (sections < 0) throw new RuntimeError(`split expects split_size be non-negative, but got split_size=${sections}`)
+    if (sections < 0)
+      throw new RuntimeError(`split expects split_size be non-negative, but got split_size=${sections}`)
     if (sections === 0 && size !== 0)
-      throw new RuntimeError(`split_size can only be 0 if dimension size is 0, but got dimension size of ${size}`)
+      throw new RuntimeError(
+        `split_size can only be 0 if dimension size is 0, but got dimension size of ${size}`,
+      )
     const count = sections === 0 ? 1 : Math.max(Math.ceil(size / sections), 1)
-    const lengths = Array.from({ length: count }, (_, i) => (i < count - 1 ? sections : size - sections * (count - 1)))
+    const lengths = Array.from({ length: count }, (_, i) =>
+      i < count - 1 ? sections : size - sections * (count - 1),
+    )
     return splitInto(splitOp, x, d, lengths)
   },
 )
@@ -506,22 +578,28 @@ export interface Unbind {
 }
 
 /** Views of the slices along a dimension, without that dimension. */
-export const unbind: Unbind & FunctionInfo = fn<Unbind>('unbind', ['input'], ['dim'], (x: Tensor, { dim = 0 }: { dim?: number }) => {
-  if (x.ndim === 0) throw new RuntimeError('Dimension specified as 0 but tensor has no dimensions')
-  const d = wrapDim(dim, x.ndim)
-  const sizes = x.sizes.filter((_, k) => k !== d)
-  const strides = x.strides.filter((_, k) => k !== d)
-  const parts = Array.from({ length: x.sizes[d] }, (_, i) => {
-    const part = new Tensor(x.storage, sizes, strides, x.offset + i * x.strides[d], x.dtype)
-    part.base = x.base ?? x
-    return part
-  })
-  if (gradMode.enabled && anyRequiresGrad([x])) record(unbindOp, [x], d, parts)
-  return parts
-})
+export const unbind: Unbind & FunctionInfo = fn<Unbind>(
+  'unbind',
+  ['input'],
+  ['dim'],
+  (x: Tensor, { dim = 0 }: { dim?: number }) => {
+    if (x.ndim === 0) throw new RuntimeError('Dimension specified as 0 but tensor has no dimensions')
+    const d = wrapDim(dim, x.ndim)
+    const sizes = x.sizes.filter((_, k) => k !== d)
+    const strides = x.strides.filter((_, k) => k !== d)
+    const parts = Array.from({ length: x.sizes[d] }, (_, i) => {
+      const part = new Tensor(x.storage, sizes, strides, x.offset + i * x.strides[d], x.dtype)
+      part.base = x.base ?? x
+      return part
+    })
+    if (gradMode.enabled && anyRequiresGrad([x])) record(unbindOp, [x], d, parts)
+    return parts
+  },
+)
 
-const diagonalOp = viewOp<readonly [number, number, number]>('DiagonalBackward0', (g, [offset, dim1, dim2], sizes) =>
-  embed(g, sizes, (z) => diagonal(z, offset, dim1, dim2)),
+const diagonalOp = viewOp<readonly [number, number, number]>(
+  'DiagonalBackward0',
+  (g, [offset, dim1, dim2], sizes) => embed(g, sizes, (z) => diagonal(z, offset, dim1, dim2)),
 )
 
 export interface Diagonal {
@@ -538,7 +616,10 @@ export const diagonal: Diagonal & FunctionInfo = fn<Diagonal>(
     const a = wrapDim(dim1, x.ndim)
     const b = wrapDim(dim2, x.ndim)
     if (a === b) throw new RuntimeError(`diagonal dimensions cannot be identical ${dim1}, ${dim2}`)
-    const length = Math.max(offset >= 0 ? Math.min(x.sizes[a], x.sizes[b] - offset) : Math.min(x.sizes[a] + offset, x.sizes[b]), 0)
+    const length = Math.max(
+      offset >= 0 ? Math.min(x.sizes[a], x.sizes[b] - offset) : Math.min(x.sizes[a] + offset, x.sizes[b]),
+      0,
+    )
     const start = length === 0 ? 0 : offset >= 0 ? offset * x.strides[b] : -offset * x.strides[a]
     const keep = (_: number, d: number) => d !== a && d !== b
     return makeView(
@@ -552,17 +633,20 @@ export const diagonal: Diagonal & FunctionInfo = fn<Diagonal>(
   },
 )
 
-const unfoldOp = viewOp<readonly [number, number, number]>('UnfoldBackward0', (g, [dim, size, step], sizes) => {
-  const zeros = fullTensor(sizes, 0, g.dtype, g.device)
-  const count = g.sizes[dim]
-  let total = zeros
-  for (let i = 0; i < count; i++) {
-    const part = fullTensor(sizes, 0, g.dtype, g.device)
-    slice(part, dim, i * step, i * step + size).copy_(movedim(select(g, dim, i), -1, dim))
-    total = total.add(part)
-  }
-  return total
-})
+const unfoldOp = viewOp<readonly [number, number, number]>(
+  'UnfoldBackward0',
+  (g, [dim, size, step], sizes) => {
+    const zeros = fullTensor(sizes, 0, g.dtype, g.device)
+    const count = g.sizes[dim]
+    let total = zeros
+    for (let i = 0; i < count; i++) {
+      const part = fullTensor(sizes, 0, g.dtype, g.device)
+      slice(part, dim, i * step, i * step + size).copy_(movedim(select(g, dim, i), -1, dim))
+      total = total.add(part)
+    }
+    return total
+  },
+)
 
 /** All windows of `size` elements along a dimension, every `step`; the window becomes the last dimension. */
 export function unfold(x: Tensor, dimension: number, size: number, step: number): Tensor {
@@ -590,7 +674,11 @@ interface Geometry {
   /** Position in the storage, in elements. */
   readonly offset: number
   /** The geometry of the tensor that the view is taken from. */
-  readonly from: { readonly sizes: readonly number[]; readonly strides: readonly number[]; readonly offset: number }
+  readonly from: {
+    readonly sizes: readonly number[]
+    readonly strides: readonly number[]
+    readonly offset: number
+  }
 }
 
 /** Adds the gradient of a strided view into the place that the view looks at. */
@@ -598,7 +686,8 @@ function stridedGradient(g: Tensor, { sizes, strides, offset, from }: Geometry):
   // The view's elements as positions in the memory that the source tensor spans.
   let length = 1
   const extend = (s: readonly number[], st: readonly number[], start: number) => {
-    if (numelOf(s) > 0) length = Math.max(length, start + s.reduce((sum, n, d) => sum + (n - 1) * st[d], 0) + 1)
+    if (numelOf(s) > 0)
+      length = Math.max(length, start + s.reduce((sum, n, d) => sum + (n - 1) * st[d], 0) + 1)
   }
   const origin = Math.min(from.offset, offset)
   extend(from.sizes, from.strides, from.offset - origin)
@@ -617,7 +706,10 @@ function stridedGradient(g: Tensor, { sizes, strides, offset, from }: Geometry):
 }
 
 function injective(sizes: readonly number[], strides: readonly number[]): boolean {
-  const dims = sizes.map((n, d) => [n, strides[d]] as const).filter(([n]) => n > 1).sort((a, b) => a[1] - b[1])
+  const dims = sizes
+    .map((n, d) => [n, strides[d]] as const)
+    .filter(([n]) => n > 1)
+    .sort((a, b) => a[1] - b[1])
   let reach = 0
   for (const [n, stride] of dims) {
     if (stride <= reach) return false
@@ -637,11 +729,19 @@ function positions(sizes: readonly number[], strides: readonly number[], offset:
 const asStridedOp = viewOp<Geometry>('AsStridedBackward0', (g, geometry) => stridedGradient(g, geometry))
 
 /** A view with these sizes and strides, starting `storageOffset` elements into the storage. */
-export function asStrided(x: Tensor, size: readonly number[], stride: readonly number[], storageOffset: number = x.offset): Tensor {
+export function asStrided(
+  x: Tensor,
+  size: readonly number[],
+  stride: readonly number[],
+  storageOffset: number = x.offset,
+): Tensor {
   if (size.length !== stride.length) throw new RuntimeError('mismatch in length of strides and shape')
   if (stride.some((s) => s < 0))
-    throw new RuntimeError(`as_strided: Negative strides are not supported at the moment, got strides: ${formatSizes(stride)}`)
-  const last = numelOf(size) === 0 ? 0 : storageOffset + size.reduce((sum, n, d) => sum + (n - 1) * stride[d], 0) + 1
+    throw new RuntimeError(
+      `as_strided: Negative strides are not supported at the moment, got strides: ${formatSizes(stride)}`,
+    )
+  const last =
+    numelOf(size) === 0 ? 0 : storageOffset + size.reduce((sum, n, d) => sum + (n - 1) * stride[d], 0) + 1
   if (last * x.dtype.itemsize > x.storage.nbytes)
     throw new RuntimeError(
       `setStorage: sizes ${formatSizes(size)}, strides ${formatSizes(stride)}, storage offset ${storageOffset}, and itemsize ${x.dtype.itemsize} requiring a storage size of ${last * x.dtype.itemsize} are out of bounds for storage of size ${x.storage.nbytes}`,
@@ -649,7 +749,12 @@ export function asStrided(x: Tensor, size: readonly number[], stride: readonly n
   return makeView(asStridedOp, x, size, stride, storageOffset, geometryOf(x, size, stride, storageOffset))
 }
 
-function geometryOf(x: Tensor, sizes: readonly number[], strides: readonly number[], offset: number): Geometry {
+function geometryOf(
+  x: Tensor,
+  sizes: readonly number[],
+  strides: readonly number[],
+  offset: number,
+): Geometry {
   return { sizes, strides, offset, from: { sizes: x.sizes, strides: x.strides, offset: x.offset } }
 }
 
@@ -681,7 +786,12 @@ export class CopySlices extends Node {
     // A copy in the base's own layout, so that the part can be addressed by its strides.
     const dense = isContiguous(sizes, strides) ? strides : contiguousStrides(sizes)
     const result = sameSizes(dense, strides) ? clone(contiguous(grad)) : clone(grad)
-    const place = asStrided(result, this.part.sizes, this.part.strides, result.offset + this.part.offset - offset)
+    const place = asStrided(
+      result,
+      this.part.sizes,
+      this.part.strides,
+      result.offset + this.part.offset - offset,
+    )
     const inner = this.inner.apply([clone(place)])
     const own = inner[0]
     if (own === null || own === undefined) place.zero_()
@@ -694,4 +804,7 @@ export class CopySlices extends Node {
   }
 }
 
-setCopySlicesMaker((base, viewed, inner) => new CopySlices(base, { sizes: viewed.sizes, strides: viewed.strides, offset: viewed.offset }, inner))
+setCopySlicesMaker(
+  (base, viewed, inner) =>
+    new CopySlices(base, { sizes: viewed.sizes, strides: viewed.strides, offset: viewed.offset }, inner),
+)

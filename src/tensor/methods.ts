@@ -2,11 +2,11 @@
 
 import { backward } from '../autograd/engine.ts'
 import { registerHook, registerPostAccumulateGradHook } from '../autograd/tensor-hooks.ts'
-import { whereMethod } from '../ops/comparison.ts'
+import { whereMethod } from '../ops/choices.ts'
 import { inPlaceOnly } from '../ops/conversion.ts'
-import * as ops from '../ops/tensor-functions.ts'
 import { newEmpty, newFull, newOnes, newTensor, newZeros } from '../ops/new.ts'
 import { randomInPlace } from '../ops/random.ts'
+import * as ops from '../ops/tensor-functions.ts'
 import { transposeInPlace } from '../ops/view-in-place.ts'
 import { data, dataAsync, item, itemAsync, tolist, tolistAsync } from './data.ts'
 import { Tensor } from './tensor.ts'
@@ -39,7 +39,9 @@ type InPlaceNames = {
 
 type FunctionMethods = { [K in MethodNames]: Method<Functions[K]> }
 type InPlaceMethods = {
-  [K in InPlaceNames as `${K & string}_`]: Functions[K] extends { readonly inPlace: infer G } ? Method<G> : never
+  [K in InPlaceNames as `${K & string}_`]: Functions[K] extends { readonly inPlace: infer G }
+    ? Method<G>
+    : never
 }
 
 /** Methods that are no functions of `torch`. */
@@ -80,7 +82,10 @@ export interface TensorMethods extends FunctionMethods, InPlaceMethods, MethodsO
 
 const notMethods: ReadonlySet<string> = new Set<NotMethods>(['where', 'rpow'])
 
-type AnyFunction = ((...args: unknown[]) => unknown) & { method?: boolean; inPlace?: (...args: unknown[]) => unknown }
+type AnyFunction = ((...args: unknown[]) => unknown) & {
+  method?: boolean
+  inPlace?: (...args: unknown[]) => unknown
+}
 
 function install(name: string, f: (...args: unknown[]) => unknown): void {
   Object.defineProperty(Tensor.prototype, name, {

@@ -1,9 +1,9 @@
 // The Tensor class: a strided view of a storage, and what autograd knows about it. Its operations are functions in
 // ops/ that methods.ts installs as methods; TensorMethods gives them their types.
 
-import { edgeVersionIsCurrent, regenerateViewEdge } from '../autograd/view-edge.ts'
 import type { GradientHook, Node } from '../autograd/node.ts'
-import { type Device } from '../core/device.ts'
+import { edgeVersionIsCurrent, regenerateViewEdge } from '../autograd/view-edge.ts'
+import type { Device } from '../core/device.ts'
 import type { DType } from '../core/dtype.ts'
 import { RuntimeError } from '../core/errors.ts'
 import { isContiguous, makeSize, numelOf, type Size, wrapDim } from '../core/shape.ts'
@@ -151,7 +151,7 @@ export class Tensor {
   }
 
   get requiresGrad(): boolean {
-    if (this.autograd !== null && this.autograd.requiresGrad) return true
+    if (this.autograd?.requiresGrad) return true
     return this.gradFn !== null
   }
 
@@ -186,7 +186,8 @@ export class Tensor {
       if (this.autograd !== null) this.autograd.grad = null
       return
     }
-    if (!(value instanceof Tensor)) throw new RuntimeError(`assigned grad expected to be a Tensor or null but got ${typeof value}`)
+    if (!(value instanceof Tensor))
+      throw new RuntimeError(`assigned grad expected to be a Tensor or null but got ${typeof value}`)
     if (value.dtype !== this.dtype)
       throw new RuntimeError(
         `attempting to assign a gradient with dtype '${value.dtype}' to a tensor with grad_dtype '${this.dtype}'. The gradient must match the tensor's grad_dtype (defaults to the tensor's dtype).`,
@@ -255,7 +256,8 @@ export function tensorFromStorage(
  * a module to another dtype, materialising a lazy parameter.
  */
 export function setData(x: Tensor, from: Tensor): void {
-  const changed = x.dtype !== from.dtype || !x.device.equals(from.device) || x.sizes.join() !== from.sizes.join()
+  const changed =
+    x.dtype !== from.dtype || !x.device.equals(from.device) || x.sizes.join() !== from.sizes.join()
   const target = x as { -readonly [K in 'storage' | 'dtype']: Tensor[K] }
   target.storage = from.storage
   target.dtype = from.dtype

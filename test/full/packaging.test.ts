@@ -1,6 +1,6 @@
 // The package as a user gets it: what is in it, that Node and browsers can load it, that its types compile.
 
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -94,10 +94,11 @@ test.each(['NodeNext', 'bundler'])(
     )
     const module = resolution === 'NodeNext' ? 'NodeNext' : 'ESNext'
     const flags = ['--noEmit', '--strict', '--target', 'es2022', '--lib', 'es2022,dom', '--types', '']
-    execFileSync(
+    const { status, stdout } = spawnSync(
       join(root, 'node_modules/.bin/tsc'),
       [...flags, '--module', module, '--moduleResolution', resolution, 'check.ts'],
-      { cwd: project, stdio: 'pipe', encoding: 'utf8' },
+      { cwd: project, encoding: 'utf8' },
     )
+    expect({ status, stdout }).toEqual({ status: 0, stdout: '' })
   },
 )

@@ -3,8 +3,8 @@
 import type { Allocation, Backend } from '../../src/backends/backend.ts'
 import { registerBackend } from '../../src/backends/backend.ts'
 import { cpuBackend } from '../../src/backends/cpu/cpu.ts'
-import { halfBits, halfFromBits, bfloat16Bits, bfloat16FromBits } from '../../src/core/half.ts'
 import type { DType } from '../../src/core/dtype.ts'
+import { bfloat16Bits, bfloat16FromBits, halfBits, halfFromBits } from '../../src/core/half.ts'
 import { type ElementMemory, interpret } from '../../src/kernels/interpreter.ts'
 import type { Kernel, Launch } from '../../src/kernels/kernel.ts'
 
@@ -97,8 +97,13 @@ function close(dtype: DType, a: number | bigint | boolean, b: number | bigint | 
   if (Number.isNaN(a) || Number.isNaN(b)) return Number.isNaN(a) === Number.isNaN(b)
   if (a === b) return true
   if (!Number.isFinite(a) || !Number.isFinite(b)) return false
-  const relative = { float64: 1e-13, float32: 1e-6, float16: 2 ** -10, bfloat16: 2 ** -7 }[dtype.name as 'float32'] ?? 0
-  return Math.abs(a - b) <= relative * Math.max(Math.abs(a), Math.abs(b)) + (dtype.itemsize === 8 ? 1e-14 : 1e-6) * (dtype.itemsize >= 4 ? 1 : 1e-2)
+  const relative =
+    { float64: 1e-13, float32: 1e-6, float16: 2 ** -10, bfloat16: 2 ** -7 }[dtype.name as 'float32'] ?? 0
+  return (
+    Math.abs(a - b) <=
+    relative * Math.max(Math.abs(a), Math.abs(b)) +
+      (dtype.itemsize === 8 ? 1e-14 : 1e-6) * (dtype.itemsize >= 4 ? 1 : 1e-2)
+  )
 }
 
 /** The differences between two runs of a launch, as text. */
@@ -116,7 +121,9 @@ export function differences(
     for (let i = 0; i < Math.floor(compiled[o].byteLength / dtype.itemsize); i++) {
       const [x, y] = [a.read(dtype, i), b.read(dtype, i)]
       if (!closeEnough(dtype, x, y) && found.length < 3)
-        found.push(`${kernel.name}: operand ${o} (${dtype.name}) element ${i}: compiled ${x}, interpreted ${y}`)
+        found.push(
+          `${kernel.name}: operand ${o} (${dtype.name}) element ${i}: compiled ${x}, interpreted ${y}`,
+        )
     }
   })
   return found
@@ -139,8 +146,18 @@ export function checkLaunches(body: () => void): { launches: RecordedLaunch[]; d
     const after = copy()
     launches.push({ kernel, launch, before, after, shared })
     const memories = before.map((bytes) => new ByteMemory(Uint8Array.from(bytes)))
-    interpret(kernel, launch, shared.map((o) => memories[o]))
-    found.push(...differences(kernel, after, shared.map((o) => memories[o].bytes)))
+    interpret(
+      kernel,
+      launch,
+      shared.map((o) => memories[o]),
+    )
+    found.push(
+      ...differences(
+        kernel,
+        after,
+        shared.map((o) => memories[o].bytes),
+      ),
+    )
   }
 
   const checking: Backend = {

@@ -1,7 +1,7 @@
 // Ten unlike operations, each with random shapes, strides and dtypes: what the kernel language must be able to say.
 
-import * as torch from '../../src/index.ts'
 import type { DType, Tensor } from '../../src/index.ts'
+import * as torch from '../../src/index.ts'
 
 /** A source of random numbers that tests can repeat. */
 export class Random {
@@ -24,10 +24,26 @@ export class Random {
   }
 }
 
-const special = [0, -0, 1, -1, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1e-40, 3e38, -5.5]
+const special = [
+  0,
+  -0,
+  1,
+  -1,
+  Number.NaN,
+  Number.POSITIVE_INFINITY,
+  Number.NEGATIVE_INFINITY,
+  1e-40,
+  3e38,
+  -5.5,
+]
 
 /** A tensor of random values, contiguous, transposed, sliced or stretched. */
-export function randomTensor(r: Random, sizes: readonly number[], dtype: DType, options: { special?: boolean } = {}): Tensor {
+export function randomTensor(
+  r: Random,
+  sizes: readonly number[],
+  dtype: DType,
+  options: { special?: boolean } = {},
+): Tensor {
   const value = (): number => {
     if (dtype === torch.bool) return r.int(0, 1)
     if (dtype.kind === 'int') return r.int(dtype === torch.uint8 ? 0 : -100, 100)
@@ -36,10 +52,14 @@ export function randomTensor(r: Random, sizes: readonly number[], dtype: DType, 
   }
   const make = (s: readonly number[]): Tensor => {
     const n = s.reduce((a, b) => a * b, 1)
-    return torch.tensor(Array.from({ length: n }, value), { dtype: torch.float64 }).to(dtype).view(s)
+    return torch
+      .tensor(Array.from({ length: n }, value), { dtype: torch.float64 })
+      .to(dtype)
+      .view(s)
   }
   const form = r.int(0, 3)
-  if (form === 1 && sizes.length >= 2) return make([...sizes].reverse()).permute(sizes.map((_, i) => sizes.length - 1 - i))
+  if (form === 1 && sizes.length >= 2)
+    return make([...sizes].reverse()).permute(sizes.map((_, i) => sizes.length - 1 - i))
   if (form === 2 && sizes.length >= 1) {
     const wide = sizes.map((n, i) => (i === sizes.length - 1 ? 2 * n + 1 : n))
     return make(wide).slice(sizes.length - 1, 1, 2 * sizes[sizes.length - 1] + 1, 2)
@@ -56,12 +76,18 @@ export const tenOps: Readonly<Record<string, (r: Random, dtypes: readonly DType[
   add: (r, dtypes) => {
     const sizes = [r.int(1, 5), r.int(1, 9)]
     const other = r.pick([sizes, [1, sizes[1]], [sizes[0], 1], [sizes[1]], []])
-    return randomTensor(r, sizes, r.pick(dtypes), { special: true }).add(randomTensor(r, other, r.pick(dtypes)))
+    return randomTensor(r, sizes, r.pick(dtypes), { special: true }).add(
+      randomTensor(r, other, r.pick(dtypes)),
+    )
   },
   where: (r, dtypes) => {
     const sizes = [r.int(1, 5), r.int(1, 9)]
     const dtype = r.pick(dtypes)
-    return torch.where(randomTensor(r, sizes, torch.bool), randomTensor(r, sizes, dtype), randomTensor(r, [sizes[1]], dtype))
+    return torch.where(
+      randomTensor(r, sizes, torch.bool),
+      randomTensor(r, sizes, dtype),
+      randomTensor(r, [sizes[1]], dtype),
+    )
   },
   sum: (r, dtypes) => {
     const x = randomTensor(r, [r.int(0, 4), r.int(1, 5), r.int(1, 17)], r.pick(dtypes))
@@ -75,7 +101,10 @@ export const tenOps: Readonly<Record<string, (r: Random, dtypes: readonly DType[
     const dtype = r.pick(dtypes.filter((d) => d === torch.float32 || d === torch.float64))
     const n = r.int(2, 19)
     const x = randomTensor(r, [r.int(1, 6), n], dtype)
-    return torch.nn.functional.layerNorm(x, [n], { weight: randomTensor(r, [n], dtype), bias: randomTensor(r, [n], dtype) })
+    return torch.nn.functional.layerNorm(x, [n], {
+      weight: randomTensor(r, [n], dtype),
+      bias: randomTensor(r, [n], dtype),
+    })
   },
   cumsum: (r, dtypes) => randomTensor(r, [r.int(1, 6), r.int(1, 19)], r.pick(dtypes)).cumsum(r.int(0, 1)),
   indexSelect: (r, dtypes) => {

@@ -28,7 +28,8 @@ describe('registration', () => {
   it('refuses a tensor over a parameter, a child or a buffer, with the message of PyTorch', () => {
     const linear = new nn.Linear(2, 2)
     fields(linear).weight = torch.ones(2)
-    const message = "cannot assign 'torch.FloatTensor' as parameter 'weight' (torch.nn.Parameter or None expected)"
+    const message =
+      "cannot assign 'torch.FloatTensor' as parameter 'weight' (torch.nn.Parameter or None expected)"
     expect(() => [...linear.parameters()]).toThrow(message)
     expect(() => linear(torch.ones(1, 2))).toThrow(message)
 
@@ -118,7 +119,9 @@ describe('registration', () => {
     expect(() => net.registerBuffer('a', 3 as unknown as torch.Tensor)).toThrow(
       "cannot assign 'int' object to buffer 'a' (torch Tensor or None required)",
     )
-    expect(() => net.registerModule('a', 3 as unknown as torch.nn.Module)).toThrow('int is not a Module subclass')
+    expect(() => net.registerModule('a', 3 as unknown as torch.nn.Module)).toThrow(
+      'int is not a Module subclass',
+    )
   })
 
   it('refuses a parameter that is no leaf', () => {
@@ -151,7 +154,9 @@ describe('parameters', () => {
     expect(p.isLeaf).toBe(true)
     data.add_(1)
     expect(String(p)).toBe('Parameter containing:\ntensor([1., 1.], requires_grad=True)')
-    expect(String(new nn.Parameter(data, { requiresGrad: false }))).toBe('Parameter containing:\ntensor([1., 1.])')
+    expect(String(new nn.Parameter(data, { requiresGrad: false }))).toBe(
+      'Parameter containing:\ntensor([1., 1.])',
+    )
   })
 
   it('are leaves also when made of a result', () => {

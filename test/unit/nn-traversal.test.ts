@@ -24,7 +24,12 @@ describe('traversal', () => {
   it('lists a tied parameter once under its first name, all names in the state dict', () => {
     const net = new Tied()
     expect(names(net.namedParameters())).toEqual(['a.weight', 'a.bias', 'b.bias'])
-    expect(names(net.namedParameters({ removeDuplicate: false }))).toEqual(['a.weight', 'a.bias', 'b.weight', 'b.bias'])
+    expect(names(net.namedParameters({ removeDuplicate: false }))).toEqual([
+      'a.weight',
+      'a.bias',
+      'b.weight',
+      'b.bias',
+    ])
     expect([...net.stateDict().keys()]).toEqual(['a.weight', 'a.bias', 'b.weight', 'b.bias'])
   })
 
@@ -73,7 +78,10 @@ describe('traversal', () => {
     expect(norm.running_mean?.dtype).toBe(torch.float64)
     expect(norm.num_batches_tracked?.dtype).toBe(torch.int64)
     // Gradients have the new dtype from now on.
-    net(torch.randn(4, 2, { dtype: torch.float64 })).pow(2).sum().backward()
+    net(torch.randn(4, 2, { dtype: torch.float64 }))
+      .pow(2)
+      .sum()
+      .backward()
     expect(weight.grad?.dtype).toBe(torch.float64)
     expect(names(net.namedBuffers())).toEqual(['1.running_mean', '1.running_var', '1.num_batches_tracked'])
   })
@@ -114,8 +122,8 @@ describe('copies', () => {
     const net = new Tied()
     const copy = net.clone()
     expect(copy).toBeInstanceOf(Tied)
-    expect(copy.a.weight).toBe(copy.b.weight)
-    expect(copy.a.weight).not.toBe(net.a.weight)
+    expect(copy.a.weight === copy.b.weight).toBe(true)
+    expect(copy.a.weight === net.a.weight).toBe(false)
     torch.noGrad(() => copy.a.weight.zero_())
     expect(net.a.weight.ne(0).any().item()).toBe(true)
     expect(String(copy)).toBe(String(net))

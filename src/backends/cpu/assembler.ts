@@ -240,7 +240,13 @@ function name(text: string): number[] {
 }
 
 function functionType(params: readonly WasmType[], results: readonly WasmType[]): number[] {
-  return [0x60, params.length, ...params.map((t) => typeCodes[t]), results.length, ...results.map((t) => typeCodes[t])]
+  return [
+    0x60,
+    params.length,
+    ...params.map((t) => typeCodes[t]),
+    results.length,
+    ...results.map((t) => typeCodes[t]),
+  ]
 }
 
 /**

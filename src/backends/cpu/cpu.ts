@@ -1,7 +1,7 @@
 // The CPU backend: compiles kernels to WebAssembly when first launched in a layout, and launches them over the arena.
 
-import { hostMath } from '../../kernels/hostmath.ts'
 import type { ValueType } from '../../kernels/expr.ts'
+import { hostMath } from '../../kernels/hostmath.ts'
 import type { Kernel, Launch } from '../../kernels/kernel.ts'
 import type { Allocation, Backend } from '../backend.ts'
 import { Arena, type ArenaAllocation } from './arena.ts'
@@ -109,8 +109,13 @@ class CpuBackend implements Backend {
     compiled.run(PARAMS, 0, n)
   }
 
-  private putScalars(kernel: Kernel, block: ParameterBlock, scalars: readonly (number | bigint | boolean)[]): void {
-    for (let i = 0; i < kernel.scalars.length; i++) this.putScalar(kernel.scalars[i], PARAMS + block.scalar(i), scalars[i])
+  private putScalars(
+    kernel: Kernel,
+    block: ParameterBlock,
+    scalars: readonly (number | bigint | boolean)[],
+  ): void {
+    for (let i = 0; i < kernel.scalars.length; i++)
+      this.putScalar(kernel.scalars[i], PARAMS + block.scalar(i), scalars[i])
   }
 
   private putScalar(type: ValueType, offset: number, value: number | bigint | boolean): void {
@@ -136,7 +141,14 @@ function flatLayout(kernel: Kernel, vector: boolean): Layout {
   const lanes = vector ? lanesOf(kernel, 'outer', steps) : 0
   let key = 1
   if (lanes > 0) key += 256 + steps.reduce((sum, step, o) => sum + 1024 * 3 ** o * step, 0)
-  return { outerRank: 1, loopRank: 0, vector: lanes > 0 ? 'outer' : 'none', lanes, steps: lanes > 0 ? steps : [], key }
+  return {
+    outerRank: 1,
+    loopRank: 0,
+    vector: lanes > 0 ? 'outer' : 'none',
+    lanes,
+    steps: lanes > 0 ? steps : [],
+    key,
+  }
 }
 
 export const cpuBackend: CpuBackend = new CpuBackend()

@@ -70,7 +70,12 @@ export class ExpressionEmitter {
 
   /** The scope of a loop's step: what was computed before the loop is known in it. */
   loopScope(mode: Mode, outer: Scope, roots: readonly Expr[], broadcast: Map<Expr, number> | null): Scope {
-    return { mode, level: 'loop', computed: new Map(broadcast ?? outer.computed), uses: this.countUses(roots) }
+    return {
+      mode,
+      level: 'loop',
+      computed: new Map(broadcast ?? outer.computed),
+      uses: this.countUses(roots),
+    }
   }
 
   /** The same scope with nothing remembered but what was known before the step. */
@@ -81,7 +86,10 @@ export class ExpressionEmitter {
   }
 
   private isStep(e: Expr): boolean {
-    return this.some(e, (x) => x.kind === 'local' || ((x.kind === 'load' || x.kind === 'index') && x.level === 'loop'))
+    return this.some(
+      e,
+      (x) => x.kind === 'local' || ((x.kind === 'load' || x.kind === 'index') && x.level === 'loop'),
+    )
   }
 
   private countUses(roots: readonly Expr[]): Map<Expr, number> {
@@ -119,7 +127,8 @@ export class ExpressionEmitter {
     return this.some(
       e,
       (x) =>
-        ((x.kind === 'load' || x.kind === 'index') && x.level === 'loop') || (x.kind === 'local' && own.has(x.id)),
+        ((x.kind === 'load' || x.kind === 'index') && x.level === 'loop') ||
+        (x.kind === 'local' && own.has(x.id)),
     )
   }
 
@@ -222,7 +231,8 @@ export class ExpressionEmitter {
       return
     }
     this.compute(e, scope)
-    const trivial = e.kind === 'const' || e.kind === 'local' || (e.kind === 'scalar' && scope.mode === 'scalar')
+    const trivial =
+      e.kind === 'const' || e.kind === 'local' || (e.kind === 'scalar' && scope.mode === 'scalar')
     if (trivial || (scope.uses.get(e) ?? 0) < 2) return
     const local = this.fn.local(scope.mode === 'vector' ? 'v128' : this.wasmType(e.type))
     this.fn.tee(local)
@@ -289,7 +299,10 @@ export class ExpressionEmitter {
     if (!vector) return
     this.fn.op('i32x4.splat')
     const { vector: plan, outerRank, loopRank } = this.layout
-    const along = plan === 'outer' ? e.level === 'outer' && e.dim === outerRank - 1 : e.level === 'loop' && e.dim === loopRank - 1
+    const along =
+      plan === 'outer'
+        ? e.level === 'outer' && e.dim === outerRank - 1
+        : e.level === 'loop' && e.dim === loopRank - 1
     if (!along) return
     this.fn.i32(0)
     this.fn.op('i32x4.splat')
@@ -480,7 +493,8 @@ export class ExpressionEmitter {
   /** Truncating division without traps: a zero divisor gives 0, and the one overflow wraps. */
   private integerDivision(e: Extract<Expr, { kind: 'binary' }>, type: 'i32' | 'i64', scope: Scope): void {
     const { fn } = this
-    const number = (value: number) => this.scalarConstant({ kind: 'const', type, value: type === 'i64' ? BigInt(value) : value })
+    const number = (value: number) =>
+      this.scalarConstant({ kind: 'const', type, value: type === 'i64' ? BigInt(value) : value })
     const [a, b, result] = [fn.local(type), fn.local(type), fn.local(type)]
     this.emit(e.a, scope)
     fn.set(a)
@@ -530,7 +544,8 @@ export class ExpressionEmitter {
       if (e.fn === 'eq') fn.op('v128.not')
       return
     }
-    const signed = (type === 'i32' || type === 'i64' || type === 'bool') && e.fn !== 'eq' && e.fn !== 'ne' ? '_s' : ''
+    const signed =
+      (type === 'i32' || type === 'i64' || type === 'bool') && e.fn !== 'eq' && e.fn !== 'ne' ? '_s' : ''
     const prefix = vector ? vectorPrefix(type, this.layout.lanes) : this.wasmType(type)
     fn.op(`${prefix}.${e.fn}${signed}` as Instruction)
   }
@@ -545,12 +560,15 @@ export class ExpressionEmitter {
       } else fn.op(to === 'f32' ? 'f32x4.convert_i32x4_s' : 'i32x4.trunc_sat_f32x4_s')
       return
     }
-    for (const instruction of conversions[`${from === 'bool' ? 'i32u' : from}>${to}`] ?? []) fn.op(instruction)
+    for (const instruction of conversions[`${from === 'bool' ? 'i32u' : from}>${to}`] ?? [])
+      fn.op(instruction)
   }
 
   private callHost(e: Extract<Expr, { kind: 'math' }>, scope: Scope): void {
     let index = this.imports.findIndex((f) => f.name === e.fn)
-    if (index < 0) index = this.imports.push({ name: e.fn, params: e.args.map(() => 'f64' as const), results: ['f64'] }) - 1
+    if (index < 0)
+      index =
+        this.imports.push({ name: e.fn, params: e.args.map(() => 'f64' as const), results: ['f64'] }) - 1
     for (const arg of e.args) {
       this.emit(arg, scope)
       if (arg.type === 'f32') this.fn.op('f64.promote_f32')
@@ -581,7 +599,14 @@ export class ExpressionEmitter {
   }
 }
 
-const combiners: Record<Reduction, string> = { sum: 'add', prod: 'mul', max: 'max', min: 'min', any: 'or', all: 'and' }
+const combiners: Record<Reduction, string> = {
+  sum: 'add',
+  prod: 'mul',
+  max: 'max',
+  min: 'min',
+  any: 'or',
+  all: 'and',
+}
 
 const scalarLoads = {
   bool: 'i32.load8_u',

@@ -147,7 +147,10 @@ export interface ParameterBlock {
 /** Operands may have at most this many `at` coordinates. */
 export const maximumAt = 4
 
-export function parameterBlock(kernel: Kernel, layout: { outerRank: number; loopRank: number }): ParameterBlock {
+export function parameterBlock(
+  kernel: Kernel,
+  layout: { outerRank: number; loopRank: number },
+): ParameterBlock {
   const n = kernel.operands.length
   const rank = layout.outerRank + layout.loopRank
   const extents = 4 * n

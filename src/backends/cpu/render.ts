@@ -1,7 +1,14 @@
 // Renders a kernel to a WebAssembly module for one layout: loop nests, pointers, accumulators. Expressions: emit.ts.
 
 import { childrenOf, constant, type Expr } from '../../kernels/expr.ts'
-import { type Accumulator, identityOf, type Kernel, type Reduction, type Stage, type Store } from '../../kernels/kernel.ts'
+import {
+  type Accumulator,
+  identityOf,
+  type Kernel,
+  type Reduction,
+  type Stage,
+  type Store,
+} from '../../kernels/kernel.ts'
 import { encodeModule, FunctionBuilder, type ImportedFunction } from './assembler.ts'
 import { ExpressionEmitter, type Mode, type Scope } from './emit.ts'
 import { type Layout, type ParameterBlock, parameterBlock } from './layout.ts'
@@ -129,14 +136,11 @@ class Renderer {
     else fn.i32(0)
     fn.set(counter)
     const end =
-      dim === 0
-        ? () => fn.get(END)
-        : () => fn.get(emitter.parameter('i32', this.block.outerExtent(dim)))
+      dim === 0 ? () => fn.get(END) : () => fn.get(emitter.parameter('i32', this.block.outerExtent(dim)))
     if (innermost && layout.vector === 'outer')
       this.while(counter, end, layout.lanes, () => {
         this.renderBody('vector')
-        for (const o of this.used)
-          this.advance(emitter.pointers[o], { bytes: this.vectorStep(o) })
+        for (const o of this.used) this.advance(emitter.pointers[o], { bytes: this.vectorStep(o) })
       })
     this.while(counter, end, 1, () => {
       if (innermost) this.renderBody('scalar')
@@ -147,7 +151,9 @@ class Renderer {
   }
 
   private vectorStep(operand: number): number {
-    return this.layout.steps[operand] === 1 ? this.layout.lanes * this.kernel.operands[operand].dtype.itemsize : 0
+    return this.layout.steps[operand] === 1
+      ? this.layout.lanes * this.kernel.operands[operand].dtype.itemsize
+      : 0
   }
 
   private renderBody(mode: Mode): void {
@@ -165,16 +171,15 @@ class Renderer {
     const roots: Expr[] = []
     for (const stage of this.kernel.stages) {
       if (stage.kind === 'let') roots.push(stage.value)
-      else if (stage.kind === 'store') roots.push(...stage.at, storedValue(stage.value, stage.operand, this.kernel))
+      else if (stage.kind === 'store')
+        roots.push(...stage.at, storedValue(stage.value, stage.operand, this.kernel))
     }
     return roots
   }
 
   private renderStore(store: Store, scope: Scope): void {
     const value =
-      store.mode === 'add'
-        ? addTo(store, this.kernel)
-        : storedValue(store.value, store.operand, this.kernel)
+      store.mode === 'add' ? addTo(store, this.kernel) : storedValue(store.value, store.operand, this.kernel)
     this.emitter.store(store.operand, store.at, value, scope)
   }
 
@@ -232,7 +237,11 @@ class Renderer {
     const { fn, emitter } = this
     const wide = isWide(a)
     const identity = a.reduction === null ? a.init! : identityOf(a.reduction, a.type)
-    const locals: { scalar: number; vector: number; vectorHigh: number } = { scalar: -1, vector: -1, vectorHigh: -1 }
+    const locals: { scalar: number; vector: number; vectorHigh: number } = {
+      scalar: -1,
+      vector: -1,
+      vectorHigh: -1,
+    }
     if (mode === 'scalar') {
       locals.scalar = fn.local(wide ? 'f64' : emitter.wasmType(a.type))
       if (wide) fn.f64(0)
@@ -255,7 +264,11 @@ class Renderer {
     return locals
   }
 
-  private renderStep(stage: Extract<Stage, { kind: 'loop' }>, accumulators: readonly AccumulatorLocals[], scope: Scope): void {
+  private renderStep(
+    stage: Extract<Stage, { kind: 'loop' }>,
+    accumulators: readonly AccumulatorLocals[],
+    scope: Scope,
+  ): void {
     const { fn, emitter } = this
     const next: { local: number; value: number }[] = []
     stage.accumulators.forEach((a, i) => {

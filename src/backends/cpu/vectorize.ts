@@ -2,7 +2,13 @@
 
 import { childrenOf, type Expr, type ValueType } from '../../kernels/expr.ts'
 import type { Kernel } from '../../kernels/kernel.ts'
-import { bfloat16ToFloat, floatToBfloat16, floatToHalf, halfToFloat, lowerMath } from '../../kernels/lowering.ts'
+import {
+  bfloat16ToFloat,
+  floatToBfloat16,
+  floatToHalf,
+  halfToFloat,
+  lowerMath,
+} from '../../kernels/lowering.ts'
 
 const expanded = new WeakMap<Expr, Expr>()
 
@@ -64,10 +70,21 @@ export function rootsOf(kernel: Kernel): { expr: Expr; inLoop: boolean }[] {
   return roots
 }
 
-const lanesOfType = (type: ValueType): number => (type === 'f32' || type === 'i32' ? 4 : type === 'bool' ? 0 : 2)
+const lanesOfType = (type: ValueType): number =>
+  type === 'f32' || type === 'i32' ? 4 : type === 'bool' ? 0 : 2
 
 /** The number of lanes in which a kernel can run along a dimension, or 0. */
 export function lanesOf(kernel: Kernel, plan: 'outer' | 'inner', steps: readonly number[]): number {
+  let key = plan === 'outer' ? -1 : -2
+  for (const step of steps) key = key * 3 - step
+  const known = kernel.compiled.get(key) as number | undefined
+  if (known !== undefined) return known
+  const lanes = findLanes(kernel, plan, steps)
+  kernel.compiled.set(key, lanes)
+  return lanes
+}
+
+function findLanes(kernel: Kernel, plan: 'outer' | 'inner', steps: readonly number[]): number {
   let lanes = 0
   const agree = (type: ValueType): boolean => {
     const wanted = lanesOfType(type)
@@ -93,19 +110,26 @@ export function lanesOf(kernel: Kernel, plan: 'outer' | 'inner', steps: readonly
         if (!agree(a.type) || (a.init !== null && !visit(a.init, plan === 'outer'))) return 0
       }
       for (const s of stage.stores) if (s.at.length > 0 || steps[s.operand] !== 1) return 0
-    } else if (stage.kind === 'store' && plan === 'outer' && (stage.at.length > 0 || steps[stage.operand] !== 1)) return 0
+    } else if (
+      stage.kind === 'store' &&
+      plan === 'outer' &&
+      (stage.at.length > 0 || steps[stage.operand] !== 1)
+    )
+      return 0
   }
   for (const { expr, inLoop } of rootsOf(kernel)) {
     if (plan === 'inner' && !inLoop) continue
     if (!visit(expr, plan === 'outer')) return 0
   }
-  if (lanes === 2 && kernel.operands.some((o, i) => o.dtype.itemsize !== 8 && touched(kernel, i, plan))) return 0
+  if (lanes === 2 && kernel.operands.some((o, i) => o.dtype.itemsize !== 8 && touched(kernel, i, plan)))
+    return 0
   return lanes === 0 ? 0 : lanes
 }
 
 function touched(kernel: Kernel, operand: number, plan: 'outer' | 'inner'): boolean {
   for (const { expr, inLoop } of rootsOf(kernel))
-    if ((plan === 'outer' || inLoop) && some(expr, kernel, (e) => e.kind === 'load' && e.operand === operand)) return true
+    if ((plan === 'outer' || inLoop) && some(expr, kernel, (e) => e.kind === 'load' && e.operand === operand))
+      return true
   for (const stage of kernel.stages) {
     if (stage.kind === 'store' && plan === 'outer' && stage.operand === operand) return true
     if (stage.kind === 'loop' && stage.stores.some((s) => s.operand === operand)) return true

@@ -67,8 +67,11 @@ export class ExpressionWriter {
   address(operand: number, level: 'outer' | 'loop', at: readonly Expr[]): string {
     const terms = [`p${operand}`]
     if (level === 'loop' && this.inLoop)
-      for (let d = 0; d < this.loopRank; d++) terms.push(`l${d} * params[${this.layout.stride(operand, this.outerRank + d)}]`)
-    at.forEach((coordinate, i) => terms.push(`${this.write(coordinate)} * params[${this.layout.atStride(operand, i)}]`))
+      for (let d = 0; d < this.loopRank; d++)
+        terms.push(`l${d} * params[${this.layout.stride(operand, this.outerRank + d)}]`)
+    at.forEach((coordinate, i) => {
+      terms.push(`${this.write(coordinate)} * params[${this.layout.atStride(operand, i)}]`)
+    })
     return terms.join(' + ')
   }
 
@@ -90,7 +93,11 @@ export class ExpressionWriter {
         return constantText(e.type, e.value)
       case 'scalar': {
         const word = `params[${this.layout.scalar(e.slot)}]`
-        return e.type === 'f32' || e.type === 'f64' ? `bitcast<f32>(${word})` : e.type === 'bool' ? `(${word} != 0)` : word
+        return e.type === 'f32' || e.type === 'f64'
+          ? `bitcast<f32>(${word})`
+          : e.type === 'bool'
+            ? `(${word} != 0)`
+            : word
       }
       case 'index':
         return e.level === 'outer' ? `o${e.dim}` : `l${e.dim}`
@@ -164,7 +171,8 @@ export class ExpressionWriter {
 function constantText(type: ValueType, value: number | bigint | boolean): string {
   if (type === 'bool') return value ? 'true' : 'false'
   if (type === 'i32' || type === 'i64') {
-    const clamped = Number(value) > 2 ** 31 - 1 ? 2 ** 31 - 1 : Number(value) < -(2 ** 31) ? -(2 ** 31) : Number(value)
+    const clamped =
+      Number(value) > 2 ** 31 - 1 ? 2 ** 31 - 1 : Number(value) < -(2 ** 31) ? -(2 ** 31) : Number(value)
     // -2147483648 cannot be written as one literal.
     return clamped === -(2 ** 31) ? '(-2147483647 - 1)' : `${clamped < 0 ? `(${clamped})` : clamped}`
   }
@@ -190,7 +198,8 @@ function unaryText(fn: Extract<Expr, { kind: 'unary' }>['fn'], type: ValueType, 
 
 function binaryText(fn: BinaryName, type: ValueType, a: string, b: string): string {
   const float = type === 'f32' || type === 'f64'
-  if (type === 'bool') return fn === 'and' ? `(${a} && ${b})` : fn === 'or' ? `(${a} || ${b})` : `(${a} != ${b})`
+  if (type === 'bool')
+    return fn === 'and' ? `(${a} && ${b})` : fn === 'or' ? `(${a} || ${b})` : `(${a} != ${b})`
   const operator = operators[fn]
   if (operator !== undefined) return `(${a} ${operator} ${b})`
   switch (fn) {

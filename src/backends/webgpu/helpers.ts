@@ -26,7 +26,10 @@ const helpers: readonly Helper[] = [
   },
   { name: 'divide', text: 'fn divide(a: i32, b: i32) -> i32 { if (b == 0) { return 0; } return a / b; }' },
   { name: 'remain', text: 'fn remain(a: i32, b: i32) -> i32 { if (b == 0) { return 0; } return a % b; }' },
-  { name: 'widen', text: 'fn widen(x: i32) -> vec2<u32> { return vec2<u32>(bitcast<u32>(x), bitcast<u32>(x >> 31u)); }' },
+  {
+    name: 'widen',
+    text: 'fn widen(x: i32) -> vec2<u32> { return vec2<u32>(bitcast<u32>(x), bitcast<u32>(x >> 31u)); }',
+  },
   {
     name: 'putBits',
     text: [

@@ -1,10 +1,10 @@
 // Renders a kernel to WGSL: one invocation per position of the outer space. Expressions: emit.ts.
 // https://www.w3.org/TR/WGSL/
 
-import { RuntimeError } from '../../core/errors.ts'
 import type { DType } from '../../core/dtype.ts'
-import { identityOf, type Kernel, type Reduction, type Stage, type Store } from '../../kernels/kernel.ts'
+import { RuntimeError } from '../../core/errors.ts'
 import type { ValueType } from '../../kernels/expr.ts'
+import { identityOf, type Kernel, type Reduction, type Stage, type Store } from '../../kernels/kernel.ts'
 import { ExpressionWriter, wgslType } from './emit.ts'
 import { helpersFor } from './helpers.ts'
 
@@ -84,7 +84,10 @@ class Renderer {
   render(): string {
     const { kernel } = this
     this.line('let position = group.x * 64u + local.x + group.y * 4194240u;')
-    const extents = Array.from({ length: this.outerRank }, (_, d) => `u32(params[${this.layout.outerExtent(d)}])`)
+    const extents = Array.from(
+      { length: this.outerRank },
+      (_, d) => `u32(params[${this.layout.outerExtent(d)}])`,
+    )
     this.line(`if (position >= ${extents.length === 0 ? '1u' : extents.join(' * ')}) { return; }`)
     this.line('var rest = position;')
     for (let d = this.outerRank - 1; d >= 0; d--) {
@@ -92,7 +95,10 @@ class Renderer {
       if (d > 0) this.line(`rest = rest / ${extents[d]};`)
     }
     kernel.operands.forEach((_, o) => {
-      const terms = Array.from({ length: this.outerRank }, (_, d) => `o${d} * params[${this.layout.stride(o, d)}]`)
+      const terms = Array.from(
+        { length: this.outerRank },
+        (_, d) => `o${d} * params[${this.layout.stride(o, d)}]`,
+      )
       this.line(`let p${o} = ${[`params[${this.layout.offset(o)}]`, ...terms].join(' + ')};`)
     })
     for (const stage of kernel.stages) this.stage(stage)
@@ -115,8 +121,12 @@ class Renderer {
 
   /** Whether stores to an operand can meet, so that they must be atomic: scatters that add, and shared words. */
   private isAtomic(operand: number): boolean {
-    const stores: Store[] = this.kernel.stages.flatMap((s) => (s.kind === 'store' ? [s] : s.kind === 'loop' ? s.stores : []))
-    return stores.some((s) => s.operand === operand && (s.mode === 'add' || this.kernel.operands[operand].dtype.itemsize < 4))
+    const stores: Store[] = this.kernel.stages.flatMap((s) =>
+      s.kind === 'store' ? [s] : s.kind === 'loop' ? s.stores : [],
+    )
+    return stores.some(
+      (s) => s.operand === operand && (s.mode === 'add' || this.kernel.operands[operand].dtype.itemsize < 4),
+    )
   }
 
   private stage(stage: Stage): void {
@@ -154,7 +164,9 @@ class Renderer {
       return name
     })
     stage.accumulators.forEach((a, i) => {
-      this.line(`v${a.id} = ${a.reduction === null ? named[i] : combine(a.reduction, a.type, `v${a.id}`, named[i])};`)
+      this.line(
+        `v${a.id} = ${a.reduction === null ? named[i] : combine(a.reduction, a.type, `v${a.id}`, named[i])};`,
+      )
     })
     this.writer.forget()
     for (const s of stage.stores) this.store(s)
@@ -190,7 +202,10 @@ function storeStatement(store: Store, dtype: DType, index: string, value: string
     case 'int32':
       return atomic ? `atomicAdd(&${x}[${index}], u32(${value}));` : `${x}[${index}] = ${value};`
     case 'int64':
-      if (atomic) throw new RuntimeError('adding to int64 elements by index is not possible on WebGPU: no 64-bit atomics; use int32')
+      if (atomic)
+        throw new RuntimeError(
+          'adding to int64 elements by index is not possible on WebGPU: no 64-bit atomics; use int32',
+        )
       return `${x}[${index}] = widen(${value});`
     case 'float16':
       return `putBits(&${x}[(${index}) >> 1u], (${index}) & 1, 16u, pack2x16float(vec2<f32>(${value}, 0.0)));`
