@@ -85,7 +85,8 @@ class Progress {
           format: `epoch {epoch}/${epochs} ${green('{bar}')} {percentage}%  loss {loss}  {duration_formatted}`,
           barCompleteChar: '\u2588',
           barIncompleteChar: '\u2591',
-          barsize: 30,
+          // The rest of the line takes up to 50 characters.
+          barsize: Math.max(5, Math.min(30, (process.stdout.columns || 80) - 50)),
           hideCursor: false,
           linewrap: true,
           stream: process.stdout,
@@ -178,11 +179,7 @@ function checkTarget(out: string): void {
 }
 
 function main(): void {
-  const options = readOptions({
-    epochs: { type: 'string', default: '6' },
-    seed: { type: 'string', default: '0' },
-    out: { type: 'string', default: 'digits.pt' },
-  })
+  const options = readOptions({ epochs: '6', seed: '0', out: 'digits.pt' })
   if (options.help) return say(usage)
   const epochs = wholeNumber('epochs', options.epochs, 1, 1000)
   const seed = wholeNumber('seed', options.seed, 0, Number.MAX_SAFE_INTEGER)

@@ -9,8 +9,6 @@ const { nn } = torch
 
 /** What a cell needs of whoever runs it. */
 export interface LessonContext {
-  /** Python's `print` of one value: strings as they are, everything else as it prints itself. */
-  print(value: unknown): void
   /** A folder for the checkpoint that the lesson writes. */
   readonly directory: string
 }
@@ -32,6 +30,7 @@ export interface CellOutcome {
 // What the running cell has printed. A forward defined in one cell prints in a later one, as in a notebook.
 let stdout = ''
 
+/** Python's `print` of one value: strings as they are, everything else as it prints itself. */
 function print(value: unknown): void {
   stdout += `${typeof value === 'string' ? value : pyRepr(value)}\n`
 }
@@ -40,7 +39,7 @@ function print(value: unknown): void {
 export async function runCell(cell: LessonCell, directory: string): Promise<CellOutcome> {
   stdout = ''
   try {
-    const result = await cell.run({ print, directory })
+    const result = await cell.run({ directory })
     return { stdout, result: result === undefined ? null : pyRepr(result), error: null }
   } catch (error) {
     if (!(error instanceof Error)) throw error
@@ -94,7 +93,7 @@ export const lessonCells: readonly LessonCell[] = [
   },
   {
     cell: 148,
-    run({ print }) {
+    run() {
       torch.manualSeed(0)
       const line2dModel = new Line_2D_Model_PyTorch()
       print(line2dModel)
@@ -136,7 +135,7 @@ export const lessonCells: readonly LessonCell[] = [
   },
   {
     cell: 150,
-    run({ print }) {
+    run() {
       torch.manualSeed(0)
       listOfNeurons = [3, 5, 1]
       listOfActivations = Array<Layer>(3).fill(new nn.ReLU())
@@ -183,7 +182,7 @@ export const lessonCells: readonly LessonCell[] = [
   },
   {
     cell: 152,
-    run({ print }) {
+    run() {
       torch.manualSeed(0)
       listOfNeurons = [3, 5, 1]
       listOfActivations = Array<Layer>(3).fill(new nn.ReLU())
@@ -195,7 +194,7 @@ export const lessonCells: readonly LessonCell[] = [
   },
   {
     cell: 153,
-    run({ print }) {
+    run() {
       // A list of layers that the module knows: nn.ModuleList.
       My_MLP = class My_MLP extends nn.Module {
         list_of_layers = new nn.ModuleList<Layer>()
@@ -226,7 +225,7 @@ export const lessonCells: readonly LessonCell[] = [
   },
   {
     cell: 154,
-    run({ print }) {
+    run() {
       torch.manualSeed(0)
       listOfNeurons = [3, 5, 1]
       listOfActivations = Array<Layer>(3).fill(new nn.ReLU())
@@ -244,13 +243,13 @@ export const lessonCells: readonly LessonCell[] = [
   },
   {
     cell: 156,
-    run({ print }) {
+    run() {
       print(mlp)
     },
   },
   {
     cell: 157,
-    run({ print }) {
+    run() {
       print(mlp.stateDict())
     },
   },
@@ -271,7 +270,7 @@ export const lessonCells: readonly LessonCell[] = [
   },
   {
     cell: 160,
-    run({ print }) {
+    run() {
       print(mlp)
       print(mlp.stateDict())
       print(mlp2)
@@ -300,13 +299,13 @@ export const lessonCells: readonly LessonCell[] = [
   },
   {
     cell: 164,
-    run({ print }) {
+    run() {
       print(mlp)
     },
   },
   {
     cell: 165,
-    run({ print }) {
+    run() {
       torch.manualSeed(0)
       let model: torch.nn.Module = new nn.Sequential(new nn.Linear(1, 10), new nn.Linear(10, 1))
       print(countParameters(model))
@@ -318,7 +317,7 @@ export const lessonCells: readonly LessonCell[] = [
   },
   {
     cell: 166,
-    run({ print }) {
+    run() {
       torch.manualSeed(0)
       let model: torch.nn.Module = new nn.Sequential(new nn.Linear(10, 10), new nn.Linear(10, 1))
       print(countParameters(model))

@@ -1,6 +1,6 @@
 // What the examples share at the terminal: a little colour where there is one, wrapped prose, options and exit codes.
 
-import { parseArgs } from 'node:util'
+import { type ParseArgsConfig, parseArgs } from 'node:util'
 
 /** Exit codes: 1 for what went wrong on the way, 2 for a command line that cannot be understood. */
 export const exitCode = { failure: 1, usage: 2 } as const
@@ -57,16 +57,13 @@ export function say(line = ''): void {
 }
 
 /** The command line's options, `--help` among them. Throws UsageError for unknown ones and for stray arguments. */
-export function readOptions<K extends string>(
-  options: Readonly<Record<K, { type: 'string'; default: string }>>,
-): Record<K, string> & { help: boolean } {
+export function readOptions<K extends string>(defaults: Readonly<Record<K, string>>): Record<K, string> & { help: boolean } {
+  const options: NonNullable<ParseArgsConfig['options']> = { help: { type: 'boolean', default: false } }
+  for (const name of Object.keys(defaults)) options[name] = { type: 'string', default: defaults[name as K] }
   try {
-    const { help, ...values } = parseArgs({
-      options: { ...options, help: { type: 'boolean' } as const },
-    }).values
-    return { ...(values as unknown as Record<K, string>), help: help === true }
+    return parseArgs({ options }).values as Record<K, string> & { help: boolean }
   } catch (error) {
-    // parseArgs explains how to quote positional arguments after its first sentence; there are none here.
+    // What follows its first sentence explains positional arguments, of which there are none here.
     throw new UsageError((error as Error).message.split('. ')[0])
   }
 }

@@ -18,6 +18,11 @@ export class Size extends Array<number> {
     return `torch.Size([${this.join(', ')}])`
   }
 
+  /** How containers print it. */
+  repr(): string {
+    return this.toString()
+  }
+
   [Symbol.for('nodejs.util.inspect.custom')](): string {
     return this.toString()
   }

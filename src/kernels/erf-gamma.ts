@@ -127,7 +127,7 @@ const lanczos = [
 ]
 
 // Taylor series of lgamma about 1: -gamma t + sum over n >= 2 of (-1)^n zeta(n) t^n / n.
-const zetas = Array.from({ length: 40 }, (_, i) => zeta(i + 2, 1))
+const zetas = Array.from({ length: 52 }, (_, i) => zeta(i + 2, 1))
 
 function lgammaNearOne(t: number): number {
   let sum = 0

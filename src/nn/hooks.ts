@@ -78,6 +78,10 @@ export interface ForwardHookOptions extends ForwardPreHookOptions {
   alwaysCall?: boolean
 }
 
+/** Options that ask for the trailing options of the call, which decides the hook's parameters. */
+export type WithKwargs<Options> = Options & { withKwargs: true }
+export type WithoutKwargs<Options> = Options & { withKwargs?: false }
+
 export interface ForwardPreEntry {
   readonly hook: ForwardPreHook | ForwardPreHookWithKwargs
   readonly withKwargs: boolean
@@ -125,6 +129,14 @@ export function registerModuleForwardPreHook(hook: ForwardPreHook): RemovableHan
 }
 
 /** Runs `hook(module, args, output)` after the forward of every module. */
+export function registerModuleForwardHook(
+  hook: ForwardHookWithKwargs,
+  options: WithKwargs<ForwardHookOptions>,
+): RemovableHandle
+export function registerModuleForwardHook(
+  hook: ForwardHook,
+  options?: WithoutKwargs<ForwardHookOptions>,
+): RemovableHandle
 export function registerModuleForwardHook(
   hook: ForwardHook | ForwardHookWithKwargs,
   { withKwargs = false, alwaysCall = false }: ForwardHookOptions = {},

@@ -25,6 +25,8 @@ import {
   ModuleHooks,
   type StateDictPostHook,
   type StateDictPreHook,
+  type WithKwargs,
+  type WithoutKwargs,
 } from './hooks.ts'
 import {
   type IncompatibleKeys,
@@ -361,6 +363,8 @@ export class Module {
   // ---- hooks ----------------------------------------------------------------------------------------------------------
 
   /** Runs `hook(module, args)` before `forward`; what it returns replaces the arguments. */
+  registerForwardPreHook(hook: ForwardPreHookWithKwargs, options: WithKwargs<ForwardPreHookOptions>): RemovableHandle
+  registerForwardPreHook(hook: ForwardPreHook, options?: WithoutKwargs<ForwardPreHookOptions>): RemovableHandle
   registerForwardPreHook(
     hook: ForwardPreHook | ForwardPreHookWithKwargs,
     { prepend = false, withKwargs = false }: ForwardPreHookOptions = {},
@@ -369,6 +373,8 @@ export class Module {
   }
 
   /** Runs `hook(module, args, output)` after `forward`; what it returns replaces the output. */
+  registerForwardHook(hook: ForwardHookWithKwargs, options: WithKwargs<ForwardHookOptions>): RemovableHandle
+  registerForwardHook(hook: ForwardHook, options?: WithoutKwargs<ForwardHookOptions>): RemovableHandle
   registerForwardHook(
     hook: ForwardHook | ForwardHookWithKwargs,
     { prepend = false, withKwargs = false, alwaysCall = false }: ForwardHookOptions = {},

@@ -20,7 +20,7 @@ import {
 /** Options of `add` and `sub`. */
 export interface AlphaOptions {
   /** `other` is multiplied by this first; default 1. */
-  alpha?: number
+  alpha?: number | boolean
 }
 
 /** The type of `add` and `sub`. */
@@ -39,7 +39,7 @@ const addPlain = pointwise({
 
 const addScaled = pointwise({
   name: 'add',
-  kernel: ([a, b, alpha]) => k.add(a, k.mul(b, alpha)),
+  kernel: ([a, b, alpha]) => logicalOr(a, a.type === 'bool' ? k.and(b, alpha) : k.mul(b, alpha)),
   backward: (g, { attributes }) => [g, mul(g, attributes.operands[2] as number)],
 })
 

@@ -1,10 +1,11 @@
 // Choices between elements: where, clamp, maskedFill.
 
-import { bool, type DType, iinfo, scalarTypeName, uint8 } from '../core/dtype.ts'
+import { bool, scalarTypeName, uint8 } from '../core/dtype.ts'
 import { NotImplementedError, RuntimeError, TypeError_ } from '../core/errors.ts'
 import type { Expr } from '../kernels/expr.ts'
 import * as k from '../kernels/expr.ts'
 import { Tensor } from '../tensor/tensor.ts'
+import { asElement } from './elements.ts'
 import { nonzero } from './indexing.ts'
 import { checkTensor, describe, type FunctionInfo, fn } from './op.ts'
 import { withPartials } from './partials.ts'
@@ -206,19 +207,6 @@ const cNames: Partial<Record<string, string>> = {
   bfloat16: 'c10::BFloat16',
   float32: 'float',
   float64: 'double',
-}
-
-/** A number as an element of a dtype. Throws PyTorch's error where an integer type cannot hold it. */
-function asElement(value: Scalar, dtype: DType): Scalar {
-  if (dtype === bool) return Boolean(value)
-  if (dtype.kind === 'float') return typeof value === 'boolean' ? Number(value) : value
-  const { min, max } = iinfo(dtype)
-  const inRange =
-    typeof value === 'bigint'
-      ? value >= min && value <= max
-      : Number(value) >= Number(min) && Number(value) <= Number(max)
-  if (!inRange) throw new RuntimeError(`value cannot be converted to type ${dtype.name}_t without overflow`)
-  return typeof value === 'bigint' ? value : Math.trunc(Number(value))
 }
 
 function maskedFillOperands(x: Tensor, mask: Tensor, value: TensorOrScalar): TensorOrScalar[] {

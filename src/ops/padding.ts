@@ -1,15 +1,13 @@
 // Padding of the last dimensions: with a constant, the mirror image, the border repeated, or wrapping around.
 
-import { type DType, int32 } from '../core/dtype.ts'
 import { NotImplementedError, RuntimeError } from '../core/errors.ts'
 import { formatSizes } from '../core/shape.ts'
-import { type Kernel, KernelBuilder } from '../kernels/kernel.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { copyRaw } from './conversion.ts'
 import { fullTensor } from './creation.ts'
-import { emptyTensor, launch, operand } from './launch.ts'
 import { apply, checkTensor, type FunctionInfo, fn, type Op } from './op.ts'
 import type { Scalar } from './pointwise.ts'
+import { takeByTables } from './table-gather.ts'
 
 /** Amounts before and after each dimension, first dimension first. Negative ones cut. */
 interface Amounts {
@@ -97,75 +95,6 @@ export const constantPadNd: ConstantPadNd & FunctionInfo = fn<ConstantPadNd>(
 
 // ---- by the input's own elements ------------------------------------------------------------------------------------------
 
-interface TakenAttributes {
-  readonly node: string
-  /** For each of the last dimensions, where each element of the result comes from. */
-  readonly sources: readonly (readonly number[])[]
-  /** The shape of the result. */
-  readonly sizes: readonly number[]
-}
-
-const kernels = new Map<string, Kernel>()
-
-function takeKernel(dtype: DType, rank: number, back: boolean): Kernel {
-  const key = `${dtype.name} ${rank} ${back}`
-  let kernel = kernels.get(key)
-  if (kernel === undefined) {
-    const b = new KernelBuilder(back ? 'pad_backward' : 'pad')
-    const at = Array.from({ length: rank }, () => b.read(b.input(int32)))
-    const x = b.input(dtype)
-    if (back) b.write(b.output(dtype, 'readwrite'), b.read(x), { at, mode: 'add' })
-    else b.write(b.output(dtype), b.read(x, { at }))
-    kernel = b.build()
-    kernels.set(key, kernel)
-  }
-  return kernel
-}
-
-function tableOperands(sources: readonly (readonly number[])[], rank: number): ReturnType<typeof operand>[] {
-  return sources.map((values, i) => {
-    const table = emptyTensor([values.length], int32)
-    const bytes = table.storage.bytes()
-    new Int32Array(bytes.buffer, bytes.byteOffset, values.length).set(values)
-    return operand(
-      table,
-      Array.from({ length: rank }, (_, d) => (d === rank - sources.length + i ? 1 : 0)),
-    )
-  })
-}
-
-// The smaller tensor is addressed by tables in its last dimensions, by position in the others.
-function tabled(x: Tensor, count: number): ReturnType<typeof operand> {
-  return operand(
-    x,
-    x.strides.map((s, d) => (d < x.ndim - count ? s : 0)),
-    x.strides.slice(x.ndim - count),
-  )
-}
-
-const takenOp: Op<TakenAttributes> = {
-  node: ({ node }) => node,
-  forward: ([x], { sources, sizes }) => {
-    const out = emptyTensor(sizes, x.dtype, x.device)
-    const operands = [...tableOperands(sources, x.ndim), tabled(x, sources.length), operand(out)]
-    if (out.numel() > 0) launch(x.device, takeKernel(x.dtype, sources.length, false), sizes, [], operands)
-    return out
-  },
-  backward: ([g], c) => [apply(returnedOp, [g!], { ...c.attributes, sizes: c.inputSizes[0] })],
-}
-
-// The derivative: each element of the gradient is added where its value came from.
-const returnedOp: Op<TakenAttributes> = {
-  node: ({ node }) => node.replace('Backward0', 'BackwardBackward0'),
-  forward: ([g], { sources, sizes }) => {
-    const out = fullTensor(sizes, 0, g.dtype, g.device)
-    const operands = [...tableOperands(sources, g.ndim), operand(g), tabled(out, sources.length)]
-    if (g.numel() > 0) launch(g.device, takeKernel(g.dtype, sources.length, true), g.sizes, [], operands)
-    return out
-  },
-  backward: ([gg], c) => [apply(takenOp, [gg!], { ...c.attributes, sizes: c.inputSizes[0] })],
-}
-
 /** How a tensor goes on beyond its border. */
 export type PadMode = 'constant' | 'reflect' | 'replicate' | 'circular'
 
@@ -215,7 +144,7 @@ function padByItself(x: Tensor, pad: readonly number[], mode: Exclude<PadMode, '
   )
   // PyTorch copies slices to wrap around.
   const node = mode === 'circular' ? 'torch::autograd::CopySlices' : `${names[mode]}${rank}DBackward0`
-  return apply(takenOp, [x], { node, sources, sizes })
+  return takeByTables(x, node, sources)
 }
 
 /** Options of `pad`. */

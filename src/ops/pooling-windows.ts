@@ -9,6 +9,7 @@ import { type Expr, valueTypeOf } from '../kernels/expr.ts'
 import { identityOf, type Kernel, KernelBuilder, type LoopBuilder } from '../kernels/kernel.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { emptyTensor, launch, operand } from './launch.ts'
+import { int32Vector } from './table-gather.ts'
 
 /** The windows along one dimension. */
 export interface WindowDim {
@@ -138,13 +139,6 @@ export function perDimension(
 
 // ---- kernels ----------------------------------------------------------------------------------------------------------
 
-const tableOf = (values: readonly number[]): Tensor => {
-  const table = emptyTensor([values.length], int32)
-  const bytes = table.storage.bytes()
-  new Int32Array(bytes.buffer, bytes.byteOffset, values.length).set(values)
-  return table
-}
-
 interface Places {
   /** Where this position's window begins, for each dimension. */
   readonly starts: Expr[]
@@ -211,7 +205,7 @@ function windowLaunch(x: Tensor, windows: readonly WindowDim[]): WindowLaunch {
   const table = (values: readonly number[], d: number, perPlane: boolean) => {
     const own = windows[d].outputs
     const steps = planes.map((_, i) => (perPlane ? own * numelOf(planes.slice(i + 1)) : 0))
-    return operand(tableOf(values), [...steps, ...windows.map((_, i) => (i === d ? 1 : 0)), ...none])
+    return operand(int32Vector(values), [...steps, ...windows.map((_, i) => (i === d ? 1 : 0)), ...none])
   }
   const tables = [
     ...windows.map((w, d) => table(w.starts, d, w.perPlane)),

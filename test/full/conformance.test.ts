@@ -38,15 +38,20 @@ describe.skipIf(!present)('conformance', () => {
     expect({ passed, unsupported }).toEqual({ passed: 477, unsupported: 0 })
   })
 
-  test('training: no run that can be made fails', async () => {
-    const report = await runNamedPart('training', folder, { only: (name) => /^[abcdg]_/.test(name) })
+  test('training: every run, loss by loss', async () => {
+    const report = await runNamedPart('training', folder)
     expect(failuresOf(report)).toEqual([])
-    expect(total(report).passed).toBe(12)
+    expect(total(report).passed).toBe(18)
   })
 
-  test('repr: tensors and modules of real dtypes print as in PyTorch', async () => {
-    const report = await runNamedPart('repr', folder)
-    expect(failuresOf(report)).toEqual([])
+  test('repr: everything of real dtypes prints as in PyTorch, but for what JavaScript cannot tell apart', async () => {
+    // There the data give an int where PyTorch declares a float and prints it as given: LPPool2d(2, 3) has norm_type=2,
+    // and norm_type=2.0 where it is given 2.0 (as in the part `modules`, which passes).
+    const sameInJavaScript = ['24: LPPool2d', '75: Threshold', '136: LPPool3d', '137: LPPool1d']
+    const { failures, passed } = total(await runNamedPart('repr', folder))
+    const others = failures.filter(({ id }) => !sameInJavaScript.includes(id))
+    expect(others.map(({ id, reason }) => `${id}: ${reason}`)).toEqual([])
+    expect(passed).toBeGreaterThanOrEqual(1208)
   })
 
   for (const [part, floor] of Object.entries(floors))

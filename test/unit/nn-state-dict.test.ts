@@ -20,10 +20,10 @@ class Everything extends nn.Module {
   kept = new nn.Buffer(torch.zeros(1))
   transient = new nn.Buffer(torch.ones(1), { persistent: false })
   extra: unknown = torch.tensor(7)
-  getExtraState() {
+  override getExtraState() {
     return this.extra
   }
-  setExtraState(state: unknown) {
+  override setExtraState(state: unknown) {
     this.extra = state
   }
 }

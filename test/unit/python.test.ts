@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { Device } from '../../src/core/device.ts'
 import { float32 } from '../../src/core/dtype.ts'
 import { pyFloat, pyRepr, Tuple } from '../../src/core/python.ts'
-import { Size } from '../../src/core/shape.ts'
+import { makeSize } from '../../src/core/shape.ts'
 
 test.each([
   [0, '0.0'],
@@ -96,7 +96,7 @@ test('a container inside itself prints as an ellipsis, one that merely occurs tw
 })
 
 test("the library's objects print themselves", () => {
-  expect(pyRepr([float32, new Device('cuda', 0), Size.of([2, 3])])).toBe(
+  expect(pyRepr([float32, new Device('cuda', 0), makeSize([2, 3])])).toBe(
     "[torch.float32, device(type='cuda', index=0), torch.Size([2, 3])]",
   )
   class Model {

@@ -187,6 +187,17 @@ export class FunctionBuilder {
     pushUnsigned(this.code, index)
   }
 
+  /** `if (the i32 on the stack) { then } else { otherwise }`. */
+  if(then: () => void, otherwise?: () => void): void {
+    this.code.push(0x04, 0x40)
+    then()
+    if (otherwise !== undefined) {
+      this.code.push(0x05)
+      otherwise()
+    }
+    this.code.push(0x0b)
+  }
+
   /** `while (condition) { body }`, the condition left on the stack as an i32. */
   while(condition: () => void, body: () => void): void {
     this.code.push(0x02, 0x40, 0x03, 0x40)

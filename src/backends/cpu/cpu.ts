@@ -7,6 +7,7 @@ import type { Allocation, Backend } from '../backend.ts'
 import { Arena, type ArenaAllocation } from './arena.ts'
 import { type Layout, maximumAt, type ParameterBlock, parameterBlock, plan } from './layout.ts'
 import { render } from './render.ts'
+import './gemm.ts'
 import { tuned } from './tuned.ts'
 import { lanesOf } from './vectorize.ts'
 

@@ -1,0 +1,18 @@
+// Numbers as elements of a dtype.
+
+import { bool, type DType, iinfo } from '../core/dtype.ts'
+import { RuntimeError } from '../core/errors.ts'
+import type { Scalar } from './pointwise.ts'
+
+/** A number as an element of a dtype. Throws PyTorch's error where an integer type cannot hold it. */
+export function asElement(value: Scalar, dtype: DType): Scalar {
+  if (dtype === bool) return Boolean(value)
+  if (dtype.kind === 'float') return typeof value === 'boolean' ? Number(value) : value
+  const { min, max } = iinfo(dtype)
+  const inRange =
+    typeof value === 'bigint'
+      ? value >= min && value <= max
+      : Number(value) >= Number(min) && Number(value) <= Number(max)
+  if (!inRange) throw new RuntimeError(`value cannot be converted to type ${dtype.name}_t without overflow`)
+  return typeof value === 'bigint' ? value : Math.trunc(Number(value))
+}
