@@ -18,6 +18,10 @@ export default defineConfig({
     chunkFileNames: '[name].js',
     cleanDir: true,
     // Less text to parse makes the import faster. Names stay: models print the names of their classes.
-    minify: { compress: true, mangle: { toplevel: false, keepNames: true }, codegen: { removeWhitespace: true } },
+    minify: {
+      compress: true,
+      mangle: { toplevel: false, keepNames: true },
+      codegen: { removeWhitespace: true },
+    },
   },
 })

@@ -180,7 +180,10 @@ function checkTarget(out: string): void {
 
 function main(): void {
   const options = readOptions({ epochs: '6', seed: '0', out: 'digits.pt' })
-  if (options.help) return say(usage)
+  if (options.help) {
+    say(usage)
+    return
+  }
   const epochs = wholeNumber('epochs', options.epochs, 1, 1000)
   const seed = wholeNumber('seed', options.seed, 0, Number.MAX_SAFE_INTEGER)
   if (options.out === '') throw new UsageError('--out takes the name of a file')

@@ -57,7 +57,9 @@ export function say(line = ''): void {
 }
 
 /** The command line's options, `--help` among them. Throws UsageError for unknown ones and for stray arguments. */
-export function readOptions<K extends string>(defaults: Readonly<Record<K, string>>): Record<K, string> & { help: boolean } {
+export function readOptions<K extends string>(
+  defaults: Readonly<Record<K, string>>,
+): Record<K, string> & { help: boolean } {
   const options: NonNullable<ParseArgsConfig['options']> = { help: { type: 'boolean', default: false } }
   for (const name of Object.keys(defaults)) options[name] = { type: 'string', default: defaults[name as K] }
   try {

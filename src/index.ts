@@ -43,11 +43,12 @@ export {
   uint8,
 } from './core/dtype.ts'
 export * from './core/errors.ts'
-export { promoteTypes, resultType } from './core/promotion.ts'
+export { promoteTypes } from './core/promotion.ts'
 export { Tuple } from './core/python.ts'
 export { Size } from './core/shape.ts'
 export { deepcopy } from './nn/deepcopy.ts'
 export * as nn from './nn/index.ts'
+export { canCast, resultType } from './ops/types.ts'
 export * as optim from './optim/index.ts'
 export * from './serialization/index.ts'
 export * as special from './special.ts'

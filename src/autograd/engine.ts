@@ -168,7 +168,7 @@ function run(roots: readonly Edge[], rootGrads: readonly Tensor[], settings: Set
       if (captures === null || (settings.accumulateCaptured && captured.has(node)))
         accumulateLeaf(node.variable, grads[0], owned[0], createGraph)
     } else if (wanted && node.edges.some((e) => e !== null && (needed === null || needed.has(e.node)))) {
-      results = runNode(node, grads)
+      results = createGraph ? runNode(node, grads) : runAndFree(node, grads, owned)
       if (!settings.retainGraph) node.release()
     }
     for (let i = 0; i < node.edges.length; i++) {
@@ -213,6 +213,31 @@ function runTensorHooks(node: Node, grads: (Tensor | null)[]): void {
   if (node.retained !== null)
     for (const [output, tensor] of node.retained)
       if (grads[output]) accumulateLeaf(tensor, grads[output], false, true)
+}
+
+// Runs a node and gives back at once what it made on the way, and the gradients that it used up: a training loop would
+// otherwise fill the memory with them before the garbage collector hears of it. Not where a user's code may keep them.
+function runAndFree(
+  node: Node,
+  grads: (Tensor | null)[],
+  owned: readonly boolean[],
+): readonly (Tensor | null)[] {
+  if (!node.ownsResults || node.preHooks !== null || Storage.made !== null) return runNode(node, grads)
+  const made: Storage[] = []
+  Storage.made = made
+  let results: readonly (Tensor | null)[]
+  try {
+    results = runNode(node, grads)
+  } finally {
+    Storage.made = null
+  }
+  const isReturned = (storage: Storage) =>
+    results.some((r) => r !== null && r !== undefined && r.storage === storage)
+  for (const storage of made) if (!isReturned(storage)) storage.free()
+  grads.forEach((grad, i) => {
+    if (grad !== null && owned[i] && !isReturned(grad.storage)) grad.storage.free()
+  })
+  return results
 }
 
 function runNode(node: Node, grads: (Tensor | null)[]): readonly (Tensor | null)[] {

@@ -1,14 +1,15 @@
 // The namespace torch.nn.functional.
 
 export * from '../ops/activations.ts'
-export * from '../ops/avg-pooling.ts'
 export * from '../ops/convolution.ts'
 export * from '../ops/distances.ts'
 export * from '../ops/dropout.ts'
 export * from '../ops/embedding.ts'
+export { fold, unfoldBlocks as unfold } from '../ops/fold.ts'
+export { affineGrid, gridSample } from '../ops/grid-sample.ts'
+export { interpolate, upsample, upsampleBilinear, upsampleNearest } from '../ops/interpolation.ts'
 export * from '../ops/losses.ts'
 export { sigmoid, tanh } from '../ops/math.ts'
-export * from '../ops/max-pooling.ts'
 export {
   batchNorm,
   groupNorm,
@@ -18,7 +19,7 @@ export {
   rmsNorm,
   softmax,
 } from '../ops/normalization.ts'
-export * from '../ops/padding.ts'
+export { pad } from '../ops/padding.ts'
 export * from '../ops/pooling.ts'
 export { multiHeadAttentionForward, scaledDotProductAttention } from './attention-functions.ts'
 export { localResponseNorm, normalize } from './composed-functions.ts'

@@ -4,7 +4,6 @@ import type { RemovableHandle } from '../autograd/node.ts'
 import type { DeviceLike } from '../core/device.ts'
 import { bfloat16, type DType, float16, float32, float64 } from '../core/dtype.ts'
 import { AttributeError, NotImplementedError, TypeError_, ValueError } from '../core/errors.ts'
-import { Tuple } from '../core/python.ts'
 import { emptyLike } from '../ops/creation.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { createCallable } from './callable.ts'
@@ -40,7 +39,6 @@ import { Buffer, Parameter } from './parameter.ts'
 import {
   checkLeaf,
   checkName,
-  entriesOf,
   isModule,
   type ModuleState,
   moduleState,
@@ -48,7 +46,6 @@ import {
   setSlot,
   slotsOf,
   typeName,
-  warnAboutHidden,
 } from './registry.ts'
 import {
   collectStateDict,
@@ -58,16 +55,7 @@ import {
   saveOwnState,
 } from './state-dict.ts'
 import { describeModule } from './text.ts'
-
-/** Options of `namedParameters` and `namedBuffers`. */
-export interface NamedOptions {
-  /** Put before every name. */
-  prefix?: string
-  /** Whether those of the children are included; default true. */
-  recurse?: boolean
-  /** Whether what is registered under two names comes once, under the first; default true. */
-  removeDuplicate?: boolean
-}
+import { listChildren, listMembers, listModules, listNamedMembers, type NamedOptions } from './traversal.ts'
 
 /**
  * The base class of layers and models. A subclass assigns parameters, buffers and other modules to its fields and
@@ -145,55 +133,46 @@ export class Module {
   // ---- traversal ------------------------------------------------------------------------------------------------------
 
   /** The direct children with their names, each once. */
-  *namedChildren(): Generator<[string, Module]> {
-    const seen = new Set<unknown>()
-    for (const [name, child] of entriesOf(this, 'module')) {
-      if (child === null || seen.has(child)) continue
-      seen.add(child)
-      yield named(name, child as Module)
-    }
+  namedChildren(): IterableIterator<[string, Module]> {
+    return listChildren(this)[Symbol.iterator]()
   }
 
-  *children(): Generator<Module> {
-    for (const [, child] of this.namedChildren()) yield child
+  children(): IterableIterator<Module> {
+    return listChildren(this)
+      .map(([, child]) => child)
+      [Symbol.iterator]()
   }
 
   /** This module and all below it with their dotted names, parents first. */
-  *namedModules(
-    { prefix = '', removeDuplicate = true }: Omit<NamedOptions, 'recurse'> = {},
-    memo: Set<Module> = new Set(),
-  ): Generator<[string, Module]> {
-    if (memo.has(this)) return
-    if (removeDuplicate) memo.add(this)
-    yield named(prefix, this)
-    for (const [name, child] of entriesOf(this, 'module'))
-      if (child !== null)
-        yield* (child as Module).namedModules(
-          { prefix: prefix === '' ? name : `${prefix}.${name}`, removeDuplicate },
-          memo,
-        )
+  namedModules({
+    prefix = '',
+    removeDuplicate = true,
+  }: Omit<NamedOptions, 'recurse'> = {}): IterableIterator<[string, Module]> {
+    return listModules(this, prefix, removeDuplicate)[Symbol.iterator]()
   }
 
-  *modules({ removeDuplicate = true }: { removeDuplicate?: boolean } = {}): Generator<Module> {
-    for (const [, module] of this.namedModules({ removeDuplicate })) yield module
+  modules({ removeDuplicate = true }: { removeDuplicate?: boolean } = {}): IterableIterator<Module> {
+    return listModules(this, '', removeDuplicate)
+      .map(([, module]) => module)
+      [Symbol.iterator]()
   }
 
   /** The parameters with their dotted names, in the order of registration, children after their parent's own. */
-  namedParameters(options: NamedOptions = {}): Generator<[string, Parameter]> {
-    return namedMembers(this, 'parameter', options) as Generator<[string, Parameter]>
+  namedParameters(options: NamedOptions = {}): IterableIterator<[string, Parameter]> {
+    return (listNamedMembers(this, 'parameter', options) as [string, Parameter][])[Symbol.iterator]()
   }
 
   /** All parameters, those of children included; what an optimizer is given. */
-  *parameters({ recurse = true }: { recurse?: boolean } = {}): Generator<Parameter> {
-    for (const [, parameter] of this.namedParameters({ recurse })) yield parameter
+  parameters({ recurse = true }: { recurse?: boolean } = {}): IterableIterator<Parameter> {
+    return (listMembers(this, 'parameter', recurse) as Parameter[])[Symbol.iterator]()
   }
 
-  namedBuffers(options: NamedOptions = {}): Generator<[string, Tensor]> {
-    return namedMembers(this, 'buffer', options)
+  namedBuffers(options: NamedOptions = {}): IterableIterator<[string, Tensor]> {
+    return listNamedMembers(this, 'buffer', options)[Symbol.iterator]()
   }
 
-  *buffers({ recurse = true }: { recurse?: boolean } = {}): Generator<Tensor> {
-    for (const [, buffer] of this.namedBuffers({ recurse })) yield buffer
+  buffers({ recurse = true }: { recurse?: boolean } = {}): IterableIterator<Tensor> {
+    return listMembers(this, 'buffer', recurse)[Symbol.iterator]()
   }
 
   /** The module at a dotted path, this one for `''`. Throws AttributeError where there is none. */
@@ -363,8 +342,14 @@ export class Module {
   // ---- hooks ----------------------------------------------------------------------------------------------------------
 
   /** Runs `hook(module, args)` before `forward`; what it returns replaces the arguments. */
-  registerForwardPreHook(hook: ForwardPreHookWithKwargs, options: WithKwargs<ForwardPreHookOptions>): RemovableHandle
-  registerForwardPreHook(hook: ForwardPreHook, options?: WithoutKwargs<ForwardPreHookOptions>): RemovableHandle
+  registerForwardPreHook(
+    hook: ForwardPreHookWithKwargs,
+    options: WithKwargs<ForwardPreHookOptions>,
+  ): RemovableHandle
+  registerForwardPreHook(
+    hook: ForwardPreHook,
+    options?: WithoutKwargs<ForwardPreHookOptions>,
+  ): RemovableHandle
   registerForwardPreHook(
     hook: ForwardPreHook | ForwardPreHookWithKwargs,
     { prepend = false, withKwargs = false }: ForwardPreHookOptions = {},
@@ -455,28 +440,6 @@ export function hooksOf(module: Module): ModuleHooks {
   const state = module[moduleState]
   state.hooks ??= new ModuleHooks()
   return state.hooks
-}
-
-// Pairs are tuples, so that a list of them prints as Python's does.
-function named<T>(name: string, value: T): [string, T] {
-  return Tuple.of<unknown>(name, value) as unknown as [string, T]
-}
-
-function* namedMembers(
-  root: Module,
-  kind: 'parameter' | 'buffer',
-  { prefix = '', recurse = true, removeDuplicate = true }: NamedOptions,
-): Generator<[string, Tensor]> {
-  const seen = new Set<unknown>()
-  const modules = recurse ? root.namedModules({ prefix, removeDuplicate }) : [[prefix, root] as const]
-  for (const [path, module] of modules) {
-    if (kind === 'parameter') warnAboutHidden(module)
-    for (const [name, value] of entriesOf(module, kind)) {
-      if (value === null || seen.has(value)) continue
-      if (removeDuplicate) seen.add(value)
-      yield named(path === '' ? name : `${path}.${name}`, value as Tensor)
-    }
-  }
 }
 
 function splitPath(target: string): [string, string] {

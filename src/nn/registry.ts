@@ -26,11 +26,13 @@ export interface ModuleState {
   /** Names of the slots that hold parameters, as of the last walk. */
   parameterNames: readonly string[]
   scanned: boolean
+  /** Whether its fields were searched for modules that no walk can find. */
+  searched: boolean
   hooks: ModuleHooks | null
 }
 
 export function newModuleState(): ModuleState {
-  return { slots: new Map(), parameterNames: [], scanned: false, hooks: null }
+  return { slots: new Map(), parameterNames: [], scanned: false, searched: false, hooks: null }
 }
 
 type Fields = Record<string, unknown>
@@ -101,7 +103,9 @@ export function checkLeaf(name: string, parameter: Tensor): void {
 
 /** Registers a name and sets the field. */
 export function setSlot(module: Module, name: string, slot: Slot, value: unknown): void {
-  const { slots } = module[moduleState]
+  const state = module[moduleState]
+  const { slots } = state
+  state.scanned = false
   const known = slots.get(name)
   if (known === undefined || known.kind !== slot.kind) {
     slots.delete(name)
@@ -127,17 +131,15 @@ export function slotsOf(module: Module): ReadonlyMap<string, Slot> {
   const state = module[moduleState]
   const { slots } = state
   const fields = module as unknown as Fields
+  // Slots whose fields hold objects; the others are looked at one by one below.
   let seen = 0
+  let changed = !state.scanned
   for (const name of Object.keys(fields)) {
     const value = fields[name]
+    if (value === null || (typeof value !== 'object' && typeof value !== 'function')) continue
+    const kind = kindOf(value)
     const slot = slots.get(name)
     if (slot !== undefined) seen++
-    if (value === null || (typeof value !== 'object' && typeof value !== 'function')) {
-      if (slot !== undefined && value !== null && value !== undefined)
-        throw new TypeError_(assignable[slot.kind](name, typeName(value)))
-      continue
-    }
-    const kind = kindOf(value)
     if (kind === null) {
       if (slot !== undefined && !(slot.kind === 'buffer' && value instanceof Tensor))
         throw new TypeError_(assignable[slot.kind](name, typeName(value)))
@@ -146,15 +148,32 @@ export function slotsOf(module: Module): ReadonlyMap<string, Slot> {
     if (slot === undefined) {
       addSlot(module, name, kind, value)
       seen++
-    } else if (slot.kind !== kind) changeKind(slots, name, slot, kind, value)
-    else if (kind === 'buffer') slot.persistent = (value as Buffer).persistent
+      changed = true
+    } else if (slot.kind !== kind) {
+      changeKind(slots, name, slot, kind, value)
+      changed = true
+    } else if (kind === 'buffer') slot.persistent = (value as Buffer).persistent
     if (kind === 'parameter' && (value as Parameter).autograd?.gradFn) checkLeaf(name, value as Parameter)
   }
-  if (seen < slots.size)
-    for (const name of [...slots.keys()]) if (!Object.hasOwn(fields, name)) slots.delete(name)
-  state.parameterNames = namesOf(slots, 'parameter')
+  if (seen < slots.size && checkEmptySlots(fields, slots)) changed = true
+  if (changed) state.parameterNames = namesOf(slots, 'parameter')
   state.scanned = true
   return slots
+}
+
+/** Drops slots whose fields were deleted; returns whether there were any. Throws for slots that hold numbers and the like. */
+function checkEmptySlots(fields: Fields, slots: Map<string, Slot>): boolean {
+  let dropped = false
+  for (const [name, slot] of slots) {
+    const value = fields[name]
+    if (value === null || (value !== undefined && (typeof value === 'object' || typeof value === 'function')))
+      continue
+    if (value !== undefined) throw new TypeError_(assignable[slot.kind](name, typeName(value)))
+    if (Object.hasOwn(fields, name)) continue
+    slots.delete(name)
+    dropped = true
+  }
+  return dropped
 }
 
 const noNames: readonly string[] = []
@@ -234,10 +253,13 @@ function hides(value: object): 'Module' | 'Parameter' | null {
 }
 
 /**
- * Warns, once for each field of each class, about modules and parameters inside plain arrays, objects, Maps and Sets:
+ * At a module's first traversal warns, once for each field of each class, about modules and parameters inside plain arrays, objects, Maps and Sets:
  * they are not part of `parameters()` and of the state dict, and no optimizer would train them.
  */
 export function warnAboutHidden(module: Module): void {
+  const state = module[moduleState]
+  if (state.searched) return
+  state.searched = true
   const fields = module as unknown as Fields
   for (const name of Object.keys(fields)) {
     const value = fields[name]

@@ -2,8 +2,16 @@
 // flows from one to the next, where it is known. Nothing here exists at run time.
 
 import type { Conv1d, Conv2d, Conv3d } from './conv.ts'
+import type {
+  LazyConv1d,
+  LazyConv2d,
+  LazyConv3d,
+  LazyConvTranspose1d,
+  LazyConvTranspose2d,
+  LazyConvTranspose3d,
+} from './conv-lazy.ts'
 import type { ConvTranspose1d, ConvTranspose2d, ConvTranspose3d } from './conv-transpose.ts'
-import type { Linear } from './linear.ts'
+import type { LazyLinear, Linear } from './linear.ts'
 import type { Layer } from './module.ts'
 import type { BatchNorm1d, BatchNorm2d, BatchNorm3d } from './norm.ts'
 
@@ -21,11 +29,21 @@ type Convolution<I extends number, O extends number> =
   | ConvTranspose2d<I, O>
   | ConvTranspose3d<I, O>
 
+/** A convolution that takes any number of channels. */
+type LazyConvolution<O extends number> =
+  | LazyConv1d<O>
+  | LazyConv2d<O>
+  | LazyConv3d<O>
+  | LazyConvTranspose1d<O>
+  | LazyConvTranspose2d<O>
+  | LazyConvTranspose3d<O>
+
 type BatchNorm<C extends number> = BatchNorm1d<C> | BatchNorm2d<C> | BatchNorm3d<C>
 
 /** What a layer takes: `[kind, count]`, or null where any will do. */
-type Takes<L> =
-  L extends Linear<infer I, number>
+type Takes<L> = L extends LazyLinear | LazyConvolution<number>
+  ? null
+  : L extends Linear<infer I, number>
     ? ['features', I]
     : L extends Convolution<infer I, number>
       ? ['channels', I]
@@ -35,19 +53,23 @@ type Takes<L> =
 
 /** What comes out of a layer into which `In` flows. */
 type Gives<L, In> =
-  L extends Linear<number, infer O>
+  L extends LazyLinear<infer O>
     ? ['features', O]
-    : L extends Convolution<number, infer O>
-      ? ['channels', O]
-      : L extends BatchNorm<infer C>
-        ? ['channels', C]
-        : typeof keepsWidth extends keyof L
-          ? In
-          : typeof keepsChannels extends keyof L
-            ? In extends ['channels', number]
+    : L extends Linear<number, infer O>
+      ? ['features', O]
+      : L extends LazyConvolution<infer O>
+        ? ['channels', O]
+        : L extends Convolution<number, infer O>
+          ? ['channels', O]
+          : L extends BatchNorm<infer C>
+            ? ['channels', C]
+            : typeof keepsWidth extends keyof L
               ? In
-              : null
-            : null
+              : typeof keepsChannels extends keyof L
+                ? In extends ['channels', number]
+                  ? In
+                  : null
+                : null
 
 /** Whether two counts may meet. Only numbers known to the compiler can disagree, and only of one kind. */
 type Fits<Flow, Wanted> = Flow extends [infer K, infer N]

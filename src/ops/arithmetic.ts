@@ -49,9 +49,9 @@ const subPlain = pointwise({
   backward: (g) => [g, neg(g)],
 })
 
-function checkAlpha(alpha: number, x: Tensor, other: TensorOrScalar): void {
+function checkAlpha(alpha: number | boolean, x: Tensor, other: TensorOrScalar): void {
   if (
-    !Number.isInteger(alpha) &&
+    !Number.isInteger(Number(alpha)) &&
     x.dtype.kind !== 'float' &&
     !(other instanceof Tensor && other.dtype.kind === 'float')
   )
@@ -128,18 +128,27 @@ const rsubPlain = pointwise({
   backward: (g) => [neg(g), g],
 })
 
-/** `other - x`: the reflected subtraction. */
-export const rsub: Binary = Object.assign(
-  (x: Tensor, other: TensorOrScalar) => {
+const rsubScaled = pointwise({
+  name: 'rsub',
+  node: ([, other]) => (other === null ? 'RsubBackward0' : 'RsubBackward1'),
+  kernel: ([a, b, alpha]) => k.sub(b, k.mul(a, alpha)),
+  backward: (g, { attributes }) => [mul(g, -Number(attributes.operands[2])), g],
+})
+
+/** `other - alpha * x`: the reflected subtraction. */
+export const rsub: FunctionInfo & ((x: Tensor, other: TensorOrScalar, options?: AlphaOptions) => Tensor) = fn<
+  (x: Tensor, other: TensorOrScalar, options?: AlphaOptions) => Tensor
+>(
+  'rsub',
+  ['input', 'other'],
+  ['alpha'],
+  (x: Tensor, other: TensorOrScalar, { alpha = 1 }: AlphaOptions) => {
     checkSubtract(x, other)
-    return rsubPlain([x, other])
+    if (alpha === 1) return rsubPlain([x, other])
+    checkAlpha(alpha, x, other)
+    return rsubScaled([x, other, alpha])
   },
-  {
-    required: ['input', 'other'],
-    optional: [],
-    method: true,
-    inPlace: (x: Tensor, other: TensorOrScalar) => rsubPlain.inPlace([x, other]),
-  },
+  { positional: 0 },
 )
 
 // The other operand of a binary operation in its derivative: the saved tensor, or the number.

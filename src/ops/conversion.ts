@@ -188,6 +188,21 @@ function copyInPlace(self: Tensor, source: Tensor): Tensor {
   return applyInPlace(copyOp, [self, source], null, () => copyRaw(self, from))
 }
 
+/** Runs an operation and writes its result over its first input, recorded as one node. */
+export function applyOver<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A): Tensor {
+  const self = inputs[0]
+  checkWritable(self)
+  return applyInPlace(op, inputs, attributes, () => {
+    const result = op.forward(inputs, attributes)
+    const first = result instanceof Tensor ? result : result[0]
+    if (!sameSizes(first.sizes, self.sizes))
+      throw new RuntimeError(
+        `output with shape ${formatSizes(self.sizes)} doesn't match the broadcast shape ${formatSizes(first.sizes)}`,
+      )
+    copyRaw(self, first)
+  })
+}
+
 const fillOp: Op<Scalar> = {
   node: 'FillBackward2',
   forward: ([self]) => self,

@@ -207,6 +207,11 @@ interface SizedGeometry extends Geometry {
   readonly sizes: readonly number[]
 }
 
+// A convolution of a padded output can give more positions than the input had; those see only padding.
+function narrowed(x: Tensor, sizes: readonly number[]): Tensor {
+  return sizes.reduce((part, n, d) => (part.sizes[d] === n ? part : part.narrow(d, 0, n)), x)
+}
+
 // Also the transposed convolution: x takes the place of the gradient.
 const inputGradientOp: Op<SizedGeometry> = {
   node: 'ConvolutionBackward0',
@@ -216,7 +221,7 @@ const inputGradientOp: Op<SizedGeometry> = {
     const [grad, weight] = [c.input(0), c.input(1)]
     const { sizes: _, ...g } = c.attributes
     return [
-      c.needs(0) ? apply(convolutionOp, [gg!, weight], g) : null,
+      c.needs(0) ? narrowed(apply(convolutionOp, [gg!, weight], g), grad.sizes) : null,
       c.needs(1) ? apply(weightGradientOp, [grad, gg!], { ...g, sizes: weight.sizes }) : null,
       c.inputSizes.length > 2 && c.needs(2) ? biasGradient(gg!) : null,
     ].slice(0, c.inputSizes.length)
@@ -368,13 +373,7 @@ const padEndOp: Op<readonly number[]> = {
       after.map(() => 0),
       after,
     ),
-  backward: ([g], { inputSizes }) => {
-    let result = g!
-    inputSizes[0].forEach((n, d) => {
-      if (result.sizes[d] !== n) result = result.narrow(d, 0, n)
-    })
-    return [result]
-  },
+  backward: ([g], { inputSizes }) => [narrowed(g!, inputSizes[0])],
 }
 
 /** Convolution over one dimension: input [n, c, l], weight [out, c / groups, k]. */

@@ -9,6 +9,7 @@ import { valueTypeOf } from '../kernels/expr.ts'
 import { type Kernel, KernelBuilder } from '../kernels/kernel.ts'
 import { inferNested, item, writeData } from '../tensor/data.ts'
 import { Tensor } from '../tensor/tensor.ts'
+import { asElement } from './elements.ts'
 import { emptyTensor, launch, operand } from './launch.ts'
 import { checkOptions, checkTensor, describe, type FunctionInfo, fn, isOptions } from './op.ts'
 import type { Scalar } from './pointwise.ts'
@@ -70,7 +71,8 @@ function fillKernel(dtype: DType): Kernel {
 
 /** Writes a number to every element, without a word to autograd. */
 export function fillRaw(x: Tensor, value: Scalar): Tensor {
-  launch(x.device, fillKernel(x.dtype), x.sizes, [], [operand(x)], [value])
+  const element = x.dtype.kind === 'float' ? value : asElement(value, x.dtype)
+  launch(x.device, fillKernel(x.dtype), x.sizes, [], [operand(x)], [element])
   return x
 }
 
@@ -303,31 +305,65 @@ export const arange: Arange & FunctionInfo = fn<Arange>(
   ['start'],
   ['end', 'step', ...tensorOptionNames],
   (first: number, options: TensorOptions & { end?: number; step?: number }) => {
-    const start = options.end === undefined ? 0 : first
-    const end = options.end === undefined ? first : options.end
-    const step = options.step ?? 1
-    for (const n of [start, end, step])
-      if (typeof n !== 'number') throw new TypeError_(`arange(): expected numbers, got ${describe(n)}`)
-    if (step === 0) throw new RuntimeError('step must be nonzero')
-    if (!Number.isFinite(start) || !Number.isFinite(end))
-      throw new RuntimeError(`unsupported range: ${start} -> ${end}`)
-    if (step > 0 ? start > end : start < end)
-      throw new RuntimeError('upper bound and lower bound inconsistent with step sign')
-    const whole = [start, end, step].every(Number.isInteger)
+    const given = [options.end === undefined ? 0 : first, options.end ?? first, options.step ?? 1]
+    const numbers = given.map((n: unknown) => {
+      if (typeof n !== 'number' && typeof n !== 'boolean' && typeof n !== 'bigint' && !(n instanceof Tensor))
+        throw new TypeError_(`arange(): expected numbers, got ${describe(n)}`)
+      return Number(n instanceof Tensor ? item(n) : n)
+    })
+    const whole = numbers.every(Number.isInteger)
     const { dtype, device, requiresGrad } = resolveOptions(
       'arange',
       options,
       whole ? int64 : getDefaultDtype(),
     )
+    // For int64 the bounds count as whole numbers; for other dtypes the number of elements follows from them as they are.
+    const [start, end, step] = dtype === int64 ? numbers.map(Math.trunc) : numbers
+    if (step === 0) throw new RuntimeError('step must be nonzero')
+    if (!Number.isFinite(start) || !Number.isFinite(end))
+      throw new RuntimeError(`unsupported range: ${start} -> ${end}`)
+    if (step > 0 ? start > end : start < end)
+      throw new RuntimeError('upper bound and lower bound inconsistent with step sign')
     const n = Math.ceil((end - start) / step)
     const result = emptyTensor([n], dtype, device)
-    launch(device, rangeKernel(dtype, false), [n], [], [operand(result)], [start, step])
+    const scalars = dtype.kind === 'float' ? [start, step] : [Math.trunc(start), Math.trunc(step)]
+    launch(device, rangeKernel(dtype, false), [n], [], [operand(result)], scalars)
     return result.requiresGrad_(requiresGrad)
   },
   { method: false, positional: 2 },
 )
 
-export type Linspace = (start: number, end: number, steps: number, options?: TensorOptions) => Tensor
+export type Linspace = (
+  start: number | Tensor,
+  end: number | Tensor,
+  steps: number,
+  options?: TensorOptions,
+) => Tensor
+
+function checkRange(name: string, ends: readonly (number | Tensor)[], steps: number): number[] {
+  const [start, end] = ends
+  if ((start instanceof Tensor && start.ndim !== 0) || (end instanceof Tensor && end.ndim !== 0)) {
+    const each = ends.map((v, i) =>
+      v instanceof Tensor ? `${['start', 'end'][i]} with ${v.ndim} dimension(s)` : '',
+    )
+    throw new RuntimeError(
+      `${name} only supports 0-dimensional start and end tensors, but got ${each.filter(Boolean).join(' and ')}.`,
+    )
+  }
+  if (!(steps >= 0)) throw new RuntimeError('number of steps must be non-negative')
+  return ends.map((v) => Number(v instanceof Tensor ? item(v) : v))
+}
+
+// Evenly spaced numbers, the second half counted back from the end. Bounds of integer dtypes are whole.
+function evenlySpaced(start: number, end: number, steps: number, dtype: DType): number[] {
+  const [from, until] = dtype.kind === 'float' ? [start, end] : [Math.trunc(start), Math.trunc(end)]
+  if (steps === 1) return [start]
+  const step = (until - from) / (steps - 1)
+  const half = Math.floor(steps / 2)
+  return Array.from({ length: steps }, (_, i) =>
+    i < half ? from + step * i : until - step * (steps - 1 - i),
+  )
+}
 
 /** `steps` numbers from `start` to `end`, both included, evenly spaced. */
 export const linspace: Linspace & FunctionInfo = fn<Linspace>(
@@ -335,36 +371,26 @@ export const linspace: Linspace & FunctionInfo = fn<Linspace>(
   ['start', 'end', 'steps'],
   tensorOptionNames,
   (start: number | Tensor, end: number | Tensor, steps: number, options: TensorOptions) => {
-    const [from, until] = [start, end].map((v) => (v instanceof Tensor ? Number(item(v)) : v))
-    if (!(steps >= 0)) throw new RuntimeError('number of steps must be non-negative')
+    const [from, until] = checkRange('linspace', [start, end], steps)
     const { dtype, device, requiresGrad } = resolveOptions('linspace', options, getDefaultDtype())
     const result = emptyTensor([steps], dtype, device)
     if (dtype.kind !== 'float') {
-      const step = steps > 1 ? (until - from) / (steps - 1) : 0
-      const values = Array.from({ length: steps }, (_, i) =>
-        Math.trunc(i < steps / 2 ? from + step * i : until - step * (steps - 1 - i)),
-      )
-      writeData(result, values)
+      writeData(result, evenlySpaced(from, until, steps, dtype).map(Math.trunc))
       return result
     }
     let step = steps > 1 ? (until - from) / (steps - 1) : 0
-    if (dtype.itemsize === 4) step = Math.fround(Math.fround(until - from) / (steps - 1))
-    launch(
-      device,
-      rangeKernel(dtype, true),
-      [steps],
-      [],
-      [operand(result)],
-      [from, step, until, steps - 1, Math.floor(steps / 2)],
-    )
+    if (dtype.itemsize === 4 && steps > 1) step = Math.fround(Math.fround(until - from) / (steps - 1))
+    // A single number is the start.
+    const scalars = [from, step, steps === 1 ? from : until, steps - 1, Math.floor(steps / 2)]
+    launch(device, rangeKernel(dtype, true), [steps], [], [operand(result)], scalars)
     return result.requiresGrad_(requiresGrad)
   },
   { method: false, positional: 0 },
 )
 
 export type Logspace = (
-  start: number,
-  end: number,
+  start: number | Tensor,
+  end: number | Tensor,
   steps: number,
   options?: TensorOptions & { base?: number },
 ) => Tensor
@@ -375,24 +401,54 @@ export const logspace: Logspace & FunctionInfo = fn<Logspace>(
   ['start', 'end', 'steps'],
   ['base', ...tensorOptionNames],
   (
-    start: number,
-    end: number,
+    start: number | Tensor,
+    end: number | Tensor,
     steps: number,
     { base = 10, ...options }: TensorOptions & { base?: number },
   ) => {
+    const [from, until] = checkRange('logspace', [start, end], steps)
     const { dtype, device, requiresGrad } = resolveOptions('logspace', options, getDefaultDtype())
     const result = emptyTensor([steps], dtype, device)
-    const step = steps > 1 ? (end - start) / (steps - 1) : 0
-    writeData(
-      result,
-      Array.from(
-        { length: steps },
-        (_, i) => base ** (i < steps / 2 ? start + step * i : end - step * (steps - 1 - i)),
-      ),
-    )
+    const values = evenlySpaced(from, until, steps, dtype).map((exponent) => base ** exponent)
+    writeData(result, dtype.kind === 'float' ? values : values.map(Math.trunc))
     return result.requiresGrad_(requiresGrad)
   },
   { method: false, positional: 1 },
+)
+
+/** Numbers from `start` (0) to `end`, `end` included, in steps of `step` (1), in the default dtype. */
+export const range: Arange & FunctionInfo = fn<Arange>(
+  'range',
+  ['start'],
+  ['end', 'step', ...tensorOptionNames],
+  (first: number, options: TensorOptions & { end?: number; step?: number }) => {
+    const [start, end] = options.end === undefined ? [0, first] : [first, options.end]
+    const step = options.step ?? 1
+    const { dtype, device, requiresGrad } = resolveOptions('range', options, getDefaultDtype())
+    if (step === 0) throw new RuntimeError('step must be nonzero')
+    if (step > 0 ? start > end : start < end)
+      throw new RuntimeError('upper bound and larger bound inconsistent with step sign')
+    const n = Math.floor((end - start) / step) + 1
+    const result = emptyTensor([n], dtype, device)
+    const scalars = dtype.kind === 'float' ? [start, step] : [Math.trunc(start), Math.trunc(step)]
+    launch(device, rangeKernel(dtype, false), [n], [], [operand(result)], scalars)
+    return result.requiresGrad_(requiresGrad)
+  },
+  { method: false, positional: 2 },
+)
+
+/** A tensor without dimensions that holds a number, in the default dtype unless given. */
+export const scalarTensor: ((value: Scalar, options?: TensorOptions) => Tensor) & FunctionInfo = fn<
+  (value: Scalar, options?: TensorOptions) => Tensor
+>(
+  'scalar_tensor',
+  ['s'],
+  tensorOptionNames,
+  (value: Scalar, options: TensorOptions) => {
+    const { dtype, device, requiresGrad } = resolveOptions('scalar_tensor', options, getDefaultDtype())
+    return fullTensor([], asElement(value, dtype), dtype, device).requiresGrad_(requiresGrad)
+  },
+  { method: false, positional: 0 },
 )
 
 export interface Eye {

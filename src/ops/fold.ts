@@ -5,7 +5,7 @@ import { Tensor } from '../tensor/tensor.ts'
 import { copyRaw } from './conversion.ts'
 import { fullTensor } from './creation.ts'
 import { emptyTensor } from './launch.ts'
-import { apply, checkTensor, fn, type FunctionInfo, type Op } from './op.ts'
+import { apply, checkTensor, type FunctionInfo, fn, type Op } from './op.ts'
 import { perDimension } from './pooling-windows.ts'
 import { squeeze, unsqueeze, view } from './views.ts'
 
@@ -44,7 +44,13 @@ function blocksView(padded: Tensor, b: Blocks): Tensor {
 // The part of a padded image that is the image.
 function inner(padded: Tensor, b: Blocks): Tensor {
   const offset = padded.offset + b.padding[0] * padded.strides[2] + b.padding[1] * padded.strides[3]
-  return new Tensor(padded.storage, [padded.sizes[0], padded.sizes[1], ...b.image], padded.strides, offset, padded.dtype)
+  return new Tensor(
+    padded.storage,
+    [padded.sizes[0], padded.sizes[1], ...b.image],
+    padded.strides,
+    offset,
+    padded.dtype,
+  )
 }
 
 const paddedSizes = (b: Blocks): number[] => b.image.map((n, i) => n + 2 * b.padding[i])
@@ -82,7 +88,12 @@ const foldOp: Op<Blocks> = {
   backward: ([g], { attributes }) => [apply(unfoldOp, [g!], attributes)],
 }
 
-function readBlocks(name: string, kernelSize: NumberOrPair, options: FoldOptions, image: readonly number[]): Blocks {
+function readBlocks(
+  name: string,
+  kernelSize: NumberOrPair,
+  options: FoldOptions,
+  image: readonly number[],
+): Blocks {
   const pair = (what: string, value: NumberOrPair) => perDimension(name, what, value, 2)
   const kernel = pair('kernel_size', kernelSize)
   const dilation = pair('dilation', options.dilation ?? 1)
@@ -96,14 +107,20 @@ function readBlocks(name: string, kernelSize: NumberOrPair, options: FoldOptions
   positive('kernel size', kernel)
   positive('dilation', dilation)
   positive('stride', stride)
-  if (padding.some((p) => p < 0)) throw new RuntimeError(`padding should be non-negative, but got ${words(padding)}`)
+  if (padding.some((p) => p < 0))
+    throw new RuntimeError(`padding should be non-negative, but got ${words(padding)}`)
   return { kernel, dilation, padding, stride, image }
 }
 
 const tuple = (values: readonly number[]): string => `(${values.join(', ')})`
 
 export interface UnfoldBlocks {
-  (x: Tensor, kernelSize: NumberOrPair, dilation?: NumberOrPair, options?: Omit<FoldOptions, 'dilation'>): Tensor
+  (
+    x: Tensor,
+    kernelSize: NumberOrPair,
+    dilation?: NumberOrPair,
+    options?: Omit<FoldOptions, 'dilation'>,
+  ): Tensor
   (x: Tensor, kernelSize: NumberOrPair, options?: FoldOptions): Tensor
 }
 
@@ -134,7 +151,13 @@ export const unfoldBlocks: UnfoldBlocks & FunctionInfo = fn<UnfoldBlocks>(
 )
 
 export interface Fold {
-  (x: Tensor, outputSize: NumberOrPair, kernelSize: NumberOrPair, dilation?: NumberOrPair, options?: Omit<FoldOptions, 'dilation'>): Tensor
+  (
+    x: Tensor,
+    outputSize: NumberOrPair,
+    kernelSize: NumberOrPair,
+    dilation?: NumberOrPair,
+    options?: Omit<FoldOptions, 'dilation'>,
+  ): Tensor
   (x: Tensor, outputSize: NumberOrPair, kernelSize: NumberOrPair, options?: FoldOptions): Tensor
 }
 

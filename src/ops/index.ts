@@ -2,6 +2,7 @@
 
 export { celu, celu_, relu_, selu, selu_, threshold, threshold_ } from './activations.ts'
 export { bucketize, searchsorted } from './binning.ts'
+export { conv1d, conv2d, conv3d, convTranspose1d, convTranspose2d, convTranspose3d } from './convolution.ts'
 export {
   arange,
   asarray,
@@ -16,10 +17,13 @@ export {
   logspace,
   numel,
   ones,
+  range,
+  scalarTensor,
   tensor,
   zeros,
 } from './creation.ts'
 export { cosineSimilarity, pairwiseDistance } from './distances.ts'
+export { gridSampler, gridSampler2d, gridSampler3d } from './grid-sample.ts'
 export * from './joining.ts'
 export { chainMatmul } from './matmul.ts'
 export { constantPadNd } from './padding.ts'

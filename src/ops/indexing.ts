@@ -1,6 +1,6 @@
 // Reading and writing by index: indexSelect, gather, scatter, take, and PyTorch's x[...] as `at` and `setAt`.
 
-import { bool, type DType, int64 } from '../core/dtype.ts'
+import { bool, type DType, int64, scalarTypeName } from '../core/dtype.ts'
 import { IndexError, RuntimeError, TypeError_ } from '../core/errors.ts'
 import {
   broadcastAll,
@@ -20,6 +20,7 @@ import { Tensor } from '../tensor/tensor.ts'
 import { where } from './choices.ts'
 import { clone } from './conversion.ts'
 import { tensor as makeTensor } from './creation.ts'
+import { asElement } from './elements.ts'
 import { indexVector } from './index-vector.ts'
 import { emptyTensor, launch, operand } from './launch.ts'
 import { apply, applyInPlace, checkTensor, describe, type FunctionInfo, fn, type Op } from './op.ts'
@@ -245,7 +246,8 @@ function prepareScatter(
   checkTensor(name, 'input', x)
   checkTensor(name, 'index', index)
   const d = wrapDim(dim, x.ndim)
-  if (index.dtype !== int64 && index.dtype.name !== 'int32')
+  // An empty index may be of any dtype.
+  if (index.numel() > 0 && index.dtype !== int64 && index.dtype.name !== 'int32')
     throw new RuntimeError(`${name}(): Expected dtype int64 for index`)
   if (index.numel() > 0) {
     if (Math.max(x.ndim, 1) !== Math.max(index.ndim, 1))
@@ -264,7 +266,7 @@ function prepareScatter(
   if (source instanceof Tensor && source.dtype !== x.dtype)
     throw new RuntimeError(`${name}(): Expected self.dtype to be equal to src.dtype`)
   checkBounds('scatter', index, x.ndim === 0 ? 1 : x.sizes[d], false, d)
-  return { dim: d, index, mode, value: source instanceof Tensor ? null : source }
+  return { dim: d, index, mode, value: source instanceof Tensor ? null : asElement(source, x.dtype) }
 }
 
 /** Options of `scatter`. */
@@ -428,7 +430,7 @@ function prepareIndexWrite(
       )
   }
   checkBounds(name, index, x.ndim === 0 ? 1 : x.sizes[d], false, d)
-  return { dim: d, index, mode, value: source instanceof Tensor ? null : source, alpha }
+  return { dim: d, index, mode, value: source instanceof Tensor ? null : asElement(source, x.dtype), alpha }
 }
 
 function runIndexWrite(
@@ -573,18 +575,42 @@ export function take(x: Tensor, index: Tensor): Tensor {
   return apply(takeOp, [x], wrapNegative(index, x.numel()))
 }
 
-/** Elements along `dim` at the positions that `indices` (of argsort, say) says; flattened where `dim` is left out. */
-export function takeAlongDim(x: Tensor, indices: Tensor, dim?: number): Tensor {
-  if (dim === undefined) return gather(reshape(x, [-1]), 0, reshape(indices, [-1]))
-  const d = wrapDim(dim, x.ndim)
-  const sizes = broadcastSizes(
-    x.sizes.map((n, i) => (i === d ? 1 : n)),
-    indices.sizes.map((n, i) => (i === d ? 1 : n)),
-  )
-  const own = sizes.map((n, i) => (i === d ? x.sizes[i] : n))
-  const index = sizes.map((n, i) => (i === d ? indices.sizes[i] : n))
-  return gather(expand(x, own), d, expand(indices, index))
+export interface TakeAlongDim {
+  (x: Tensor, indices: Tensor, dim?: number | null): Tensor
+  (x: Tensor, indices: Tensor, options: { dim?: number | null }): Tensor
 }
+
+/**
+ * Elements along `dim` at the positions that `indices` (of argsort, say) says, negative ones counted from the end;
+ * flattened where `dim` is left out.
+ */
+export const takeAlongDim: TakeAlongDim & FunctionInfo = fn<TakeAlongDim>(
+  'take_along_dim',
+  ['input', 'indices'],
+  ['dim'],
+  (x: Tensor, indices: Tensor, { dim }: { dim?: number | null }) => {
+    checkTensor('take_along_dim', 'input', x)
+    checkTensor('take_along_dim', 'indices', indices)
+    if (indices.dtype !== int64)
+      throw new RuntimeError(
+        `torch.take_along_dim(): dtype of indices should be Long but got ${scalarTypeName(indices.dtype)}`,
+      )
+    if (dim === undefined || dim === null)
+      return gather(reshape(x, [-1]), 0, wrapNegative(reshape(indices, [-1]), x.numel()))
+    if (x.ndim !== indices.ndim)
+      throw new RuntimeError(
+        `torch.take_along_dim(): input and indices should have the same number of dimensions, but got ${x.ndim} dimensions for input, and ${indices.ndim} dimensions for indices`,
+      )
+    const d = wrapDim(dim, x.ndim)
+    const sizes = broadcastSizes(
+      x.sizes.map((n, i) => (i === d ? 1 : n)),
+      indices.sizes.map((n, i) => (i === d ? 1 : n)),
+    )
+    const own = sizes.map((n, i) => (i === d ? x.sizes[i] : n))
+    const index = sizes.map((n, i) => (i === d ? indices.sizes[i] : n))
+    return gather(expand(x, own), d, wrapNegative(expand(indices, index), x.sizes[d]))
+  },
+)
 
 /** Positions (C order) at which a mask is true. */
 function truePositions(mask: Tensor): Tensor {
@@ -831,7 +857,7 @@ const indexOp: Op<AdvancedIndex> = {
     return out
   },
   backward: ([g], { attributes: { indices }, inputSizes }) => [
-    indexPut(g!.newZeros(inputSizes[0]), indices, g!, true),
+    apply(indexPutOp, [g!.newZeros(inputSizes[0]), g!], { indices, accumulate: true }),
   ],
 }
 
@@ -845,7 +871,9 @@ const indexPutOp: Op<AdvancedIndex & { readonly accumulate: boolean }> = {
   backward: ([g], c) => {
     const { indices, accumulate } = c.attributes
     return [
-      accumulate || !c.needs(0) ? g : indexPut(g!, indices, g!.newZeros([]), false),
+      accumulate || !c.needs(0)
+        ? g
+        : apply(indexPutOp, [g!, g!.newZeros([])], { indices, accumulate: false }),
       c.needs(1) ? apply(indexOp, [g!], { indices }) : null,
     ]
   },
@@ -886,16 +914,78 @@ function indexPutRaw(
   )
 }
 
-/** A copy of x with the elements at these indices replaced by (or, with `accumulate`, increased by) values. */
-export function indexPut(
+// The index tensors of a call, one for each dimension: masks as coordinates, negative positions from the end.
+function resolveIndices(x: Tensor, indices: readonly (Tensor | null)[]): (Tensor | null)[] {
+  const result: (Tensor | null)[] = []
+  for (const index of indices) {
+    if (index === null) result.push(null)
+    else if (isMask(index)) {
+      const coordinates = nonzero(index)
+      for (let i = 0; i < index.ndim; i++) result.push(select(coordinates, 1, i))
+    } else {
+      const d = result.length
+      if (d >= x.ndim) throw new IndexError(`too many indices for tensor of dimension ${x.ndim}`)
+      checkBounds('index', index, x.sizes[d], true, d)
+      result.push(wrapNegative(index.to(int64), x.sizes[d]))
+    }
+  }
+  if (result.length > x.ndim)
+    throw new IndexError(`too many indices for tensor of dimension ${x.ndim} (got ${result.length})`)
+  while (result.length < x.ndim) result.push(null)
+  return result
+}
+
+/** Options of `indexPut`. */
+export interface IndexPutOptions {
+  /** Whether values are added to what is there (and those that meet are summed); default false. */
+  accumulate?: boolean
+}
+
+export interface IndexPut {
+  (x: Tensor, indices: readonly (Tensor | null)[], values: Tensor, accumulate: boolean): Tensor
+  (x: Tensor, indices: readonly (Tensor | null)[], values: Tensor, options?: IndexPutOptions): Tensor
+}
+
+function prepareIndexPut(
   x: Tensor,
   indices: readonly (Tensor | null)[],
   values: Tensor,
-  accumulate = false,
-): Tensor {
-  const padded = [...indices, ...new Array<null>(Math.max(x.ndim - indices.length, 0)).fill(null)]
-  return apply(indexPutOp, [x, values], { indices: padded, accumulate })
+  { accumulate = false }: IndexPutOptions,
+): AdvancedIndex & { readonly accumulate: boolean } {
+  checkTensor('index_put', 'input', x)
+  checkTensor('index_put', 'values', values)
+  if (values.dtype !== x.dtype)
+    throw new RuntimeError(
+      `Index put requires the source and destination dtypes match, got ${scalarTypeName(x.dtype)} for the destination and ${scalarTypeName(values.dtype)} for the source.`,
+    )
+  return { indices: resolveIndices(x, indices), accumulate }
 }
+
+/**
+ * A copy of x with the elements at these indices (one tensor for each dimension; null: all of it) replaced by values
+ * or, with `accumulate`, increased by them.
+ */
+export const indexPut: IndexPut & FunctionInfo & { readonly inPlace: IndexPut } = withInPlace(
+  fn<IndexPut>(
+    'index_put',
+    ['input', 'indices', 'values'],
+    ['accumulate'],
+    (x: Tensor, indices: readonly (Tensor | null)[], values: Tensor, options: IndexPutOptions) =>
+      apply(indexPutOp, [x, values], prepareIndexPut(x, indices, values, options)),
+  ),
+  fn<IndexPut>(
+    'index_put_',
+    ['input', 'indices', 'values'],
+    ['accumulate'],
+    (x: Tensor, indices: readonly (Tensor | null)[], values: Tensor, options: IndexPutOptions) => {
+      const attributes = prepareIndexPut(x, indices, values, options)
+      checkWritable(x)
+      return applyInPlace(indexPutOp, [x, values], attributes, () =>
+        indexPutRaw(x, attributes.indices, values, attributes.accumulate),
+      )
+    },
+  ),
+)
 
 /** PyTorch's `x[...]`: see `Index` for what a component can be. Numbers and slices give views, tensors give copies. */
 export function at(x: Tensor, ...components: Index[]): Tensor {

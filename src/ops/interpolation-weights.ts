@@ -15,7 +15,13 @@ export type Kernel1d = 'linear' | 'cubic' | 'lanczos'
 export type Round = (value: number) => number
 
 /** How far apart outputs are, in input elements. `factor` is the enlargement that was asked for, or null. */
-export function sourceScale(n: number, outputs: number, alignCorners: boolean, factor: number | null, round: Round): number {
+export function sourceScale(
+  n: number,
+  outputs: number,
+  alignCorners: boolean,
+  factor: number | null,
+  round: Round,
+): number {
   if (alignCorners) return outputs > 1 ? round((n - 1) / (outputs - 1)) : 0
   return factor !== null && factor > 0 ? round(1 / factor) : round(n / outputs)
 }

@@ -19,7 +19,7 @@ import {
 } from './interpolation-weights.ts'
 import { emptyTensor, launch, operand } from './launch.ts'
 import { checkFloating } from './max-pooling.ts'
-import { apply, checkTensor, fn, type FunctionInfo, type Op } from './op.ts'
+import { apply, checkTensor, type FunctionInfo, fn, type Op } from './op.ts'
 import { divisorTable } from './pooling-windows.ts'
 import { int32Vector, takeByTables } from './table-gather.ts'
 
@@ -56,7 +56,8 @@ function resampleKernel(dtype: DType, rank: number): Kernel {
   return kernel
 }
 
-const weightDType = (dtype: DType): DType => (dtype.kind !== 'float' ? int32 : dtype === float64 ? float64 : float32)
+const weightDType = (dtype: DType): DType =>
+  dtype.kind !== 'float' ? int32 : dtype === float64 ? float64 : float32
 
 function resample(x: Tensor, taps: readonly Taps[], shift: number | null = null): Tensor {
   const rank = taps.length
@@ -174,7 +175,8 @@ function targetOf(x: Tensor, { size, scaleFactor, mode, recomputeScaleFactor }: 
     )
   }
   if (hasSize) {
-    if (recomputeScaleFactor) throw new ValueError('recompute_scale_factor is not meaningful with an explicit size.')
+    if (recomputeScaleFactor)
+      throw new ValueError('recompute_scale_factor is not meaningful with an explicit size.')
     return { sizes: each(size, 'size'), factors: spatial.map(() => null) }
   }
   const factors = each(scaleFactor!, 'scale_factor')
@@ -187,13 +189,20 @@ const axes = ['D', 'H', 'W']
 function checkPositive(x: Tensor, sizes: readonly number[]): void {
   const spatial = x.sizes.slice(2)
   if ([...spatial, ...sizes].every((n) => n > 0)) return
-  const words = (list: readonly number[]) => list.map((n, i) => `${axes[i + 3 - list.length]}: ${n}`).join(', ')
+  const words = (list: readonly number[]) =>
+    list.map((n, i) => `${axes[i + 3 - list.length]}: ${n}`).join(', ')
   throw new RuntimeError(
     `Input and output sizes should be greater than 0, but got input (${words(spatial)}) output (${words(sizes)})`,
   )
 }
 
-const ranks: Partial<Record<InterpolateMode, number>> = { linear: 1, bilinear: 2, bicubic: 2, lanczos: 2, trilinear: 3 }
+const ranks: Partial<Record<InterpolateMode, number>> = {
+  linear: 1,
+  bilinear: 2,
+  bicubic: 2,
+  lanczos: 2,
+  trilinear: 3,
+}
 const nodes: Partial<Record<InterpolateMode, string>> = {
   linear: 'UpsampleLinear1D',
   bilinear: 'UpsampleBilinear2D',
@@ -224,7 +233,12 @@ function runInterpolate(x: Tensor, options: InterpolateOptions): Tensor {
     throw new ValueError(
       'Anti-alias option is restricted to bilinear, bicubic, and lanczos modes and requires a 4-D tensor as input',
     )
-  if (rank < 1 || rank > 3 || (!plain && ranks[mode] === undefined) || ((mode === 'bicubic' || mode === 'lanczos') && rank !== 2))
+  if (
+    rank < 1 ||
+    rank > 3 ||
+    (!plain && ranks[mode] === undefined) ||
+    ((mode === 'bicubic' || mode === 'lanczos') && rank !== 2)
+  )
     throw new NotImplementedError(
       `Input Error: Only 3D, 4D and 5D input Tensors supported (got ${x.ndim}D) for the modes: nearest | linear | bilinear | bicubic | trilinear | lanczos | area | nearest-exact (got ${mode})`,
     )
@@ -299,6 +313,7 @@ export const upsampleBilinear: Upsample & FunctionInfo = fn<Upsample>(
   'upsample_bilinear',
   ['input'],
   ['size', 'scaleFactor'],
-  (x: Tensor, options: UpsampleOptions) => runInterpolate(x, { ...options, mode: 'bilinear', alignCorners: true }),
+  (x: Tensor, options: UpsampleOptions) =>
+    runInterpolate(x, { ...options, mode: 'bilinear', alignCorners: true }),
   { method: false, positional: 1 },
 )

@@ -1,6 +1,7 @@
 // Joining several tensors: cat, stack and their kin, grids, common shapes.
 
-import type { DType } from '../core/dtype.ts'
+import { cpu, type DeviceLike } from '../core/device.ts'
+import { type DType, int64 } from '../core/dtype.ts'
 import { RuntimeError, TypeError_ } from '../core/errors.ts'
 import { resultType } from '../core/promotion.ts'
 import { broadcastAll, formatSizes, wrapDim } from '../core/shape.ts'
@@ -155,14 +156,21 @@ export function atleast3d(x: Tensor | readonly Tensor[]): Tensor | Tensor[] {
   return x instanceof Tensor ? atLeast(x, 3) : x.map((t) => atLeast(t, 3))
 }
 
+function checkNonEmpty(name: string, tensors: unknown): asserts tensors is readonly Tensor[] {
+  checkTensors(name, tensors)
+  if (tensors.length === 0) throw new RuntimeError(`${name} expects a non-empty TensorList`)
+}
+
 /** Joins along columns: dimension 1, or 0 for vectors. */
 export function hstack(tensors: readonly Tensor[]): Tensor {
+  checkNonEmpty('hstack', tensors)
   const xs = tensors.map((x) => atLeast(x, 1))
   return cat(xs, xs[0].ndim === 1 ? 0 : 1)
 }
 
 /** Joins along rows. */
 export function vstack(tensors: readonly Tensor[]): Tensor {
+  checkNonEmpty('vstack', tensors)
   return cat(
     tensors.map((x) => atLeast(x, 2)),
     0,
@@ -173,6 +181,7 @@ export const rowStack: typeof vstack = vstack
 
 /** Joins along the third dimension. */
 export function dstack(tensors: readonly Tensor[]): Tensor {
+  checkNonEmpty('dstack', tensors)
   return cat(
     tensors.map((x) => atLeast(x, 3)),
     2,
@@ -181,6 +190,7 @@ export function dstack(tensors: readonly Tensor[]): Tensor {
 
 /** Joins vectors as columns, matrices along columns. */
 export function columnStack(tensors: readonly Tensor[]): Tensor {
+  checkNonEmpty('column_stack', tensors)
   return hstack(tensors.map((x) => (x.ndim <= 1 ? reshape(x, [x.numel(), 1]) : x)))
 }
 
@@ -194,6 +204,7 @@ export interface Meshgrid extends FunctionInfo {
   (...tensors: Tensor[]): Tensor[]
   (...tensorsAndOptions: [...Tensor[], MeshgridOptions]): Tensor[]
   (tensors: readonly Tensor[], options?: MeshgridOptions): Tensor[]
+  readonly variadic: 'tensors'
 }
 
 /** Coordinate grids of vectors. */
@@ -205,7 +216,7 @@ export const meshgrid: Meshgrid = Object.assign(
     const given = isOptions(last) ? args.slice(0, -1) : args
     return grids(given.length === 1 && Array.isArray(given[0]) ? given[0] : given, options as MeshgridOptions)
   },
-  { required: ['tensors'], optional: ['indexing'], method: false },
+  { required: ['tensors'], optional: ['indexing'], method: false, variadic: 'tensors' as const },
 )
 
 function grids(tensors: unknown, { indexing = 'ij' }: MeshgridOptions): Tensor[] {
@@ -271,24 +282,44 @@ export function blockDiag(...tensors: Tensor[]): Tensor {
 }
 
 /** The indices of the lower (or upper) triangle of a matrix: two rows, of row and column numbers. */
-function triangleIndices(rows: number, columns: number, offset: number, lower: boolean): Tensor {
-  const rowList: number[] = []
-  const columnList: number[] = []
-  for (let i = 0; i < rows; i++)
-    for (let j = 0; j < columns; j++)
-      if (lower ? j - i <= offset : j - i >= offset) {
-        rowList.push(i)
-        columnList.push(j)
-      }
-  return reshape(indexVector([...rowList, ...columnList]), [2, rowList.length])
+function triangleIndices(name: string, lower: boolean): TriangleIndices & FunctionInfo {
+  return fn<TriangleIndices>(
+    name,
+    ['row', 'col'],
+    ['offset', 'dtype', 'device'],
+    (rows: number, columns: number, { offset = 0, dtype = int64, device = cpu }: TriangleIndicesOptions) => {
+      if (rows < 0) throw new RuntimeError(`row must be non-negative, got${rows}`)
+      if (columns < 0) throw new RuntimeError(`col must be non-negative, got${columns}`)
+      const rowList: number[] = []
+      const columnList: number[] = []
+      for (let i = 0; i < rows; i++)
+        for (let j = 0; j < columns; j++)
+          if (lower ? j - i <= offset : j - i >= offset) {
+            rowList.push(i)
+            columnList.push(j)
+          }
+      const indices = indexVector([...rowList, ...columnList])
+      return to(reshape(indices, [2, rowList.length]), device, { dtype })
+    },
+    { method: false, positional: 1 },
+  )
+}
+
+/** Options of `trilIndices` and `triuIndices`. */
+export interface TriangleIndicesOptions {
+  /** How far the triangle's border is moved up. */
+  offset?: number
+  /** Default int64. */
+  dtype?: DType
+  device?: DeviceLike
+}
+
+export interface TriangleIndices {
+  (rows: number, columns: number, offset: number, options?: Omit<TriangleIndicesOptions, 'offset'>): Tensor
+  (rows: number, columns: number, options?: TriangleIndicesOptions): Tensor
 }
 
 /** Row and column numbers of the lower triangle. */
-export function trilIndices(rows: number, columns: number, { offset = 0 }: { offset?: number } = {}): Tensor {
-  return triangleIndices(rows, columns, offset, true)
-}
-
+export const trilIndices: TriangleIndices & FunctionInfo = triangleIndices('tril_indices', true)
 /** Row and column numbers of the upper triangle. */
-export function triuIndices(rows: number, columns: number, { offset = 0 }: { offset?: number } = {}): Tensor {
-  return triangleIndices(rows, columns, offset, false)
-}
+export const triuIndices: TriangleIndices & FunctionInfo = triangleIndices('triu_indices', false)

@@ -3,20 +3,39 @@
 import { backendFor } from '../backends/backend.ts'
 import { cpu, type Device } from '../core/device.ts'
 import type { DType } from '../core/dtype.ts'
-import { RuntimeError } from '../core/errors.ts'
-import { broadcastStrides, contiguousStrides, numelOf } from '../core/shape.ts'
+import { OutOfMemoryError, RuntimeError, TypeError_ } from '../core/errors.ts'
+import { broadcastStrides, contiguousStrides, formatSizes } from '../core/shape.ts'
 import type { Access, Kernel } from '../kernels/kernel.ts'
 import { Storage } from '../tensor/storage.ts'
 import { Tensor } from '../tensor/tensor.ts'
 
-/** A new tensor with unspecified contents. */
+/**
+ * A new tensor with unspecified contents.
+ * @throws TypeError for sizes that are no whole numbers, OutOfMemoryError naming the shape.
+ */
 export function emptyTensor(
   sizes: readonly number[],
   dtype: DType,
   device: Device = cpu,
   strides: readonly number[] = contiguousStrides(sizes),
 ): Tensor {
-  return new Tensor(Storage.allocate(numelOf(sizes) * dtype.itemsize, device), sizes, strides, 0, dtype)
+  let nbytes = dtype.itemsize
+  for (let i = 0; i < sizes.length; i++) {
+    const n = sizes[i]
+    if (typeof n !== 'number' || !(n >= 0) || !Number.isInteger(n))
+      throw new TypeError_(
+        `a tensor's sizes must be whole numbers, but size ${i} is ${typeof n === 'string' ? `'${n}'` : String(n)}`,
+      )
+    nbytes *= n
+  }
+  try {
+    return new Tensor(Storage.allocate(nbytes, device), sizes, strides, 0, dtype)
+  } catch (error) {
+    if (!(error instanceof OutOfMemoryError)) throw error
+    throw new OutOfMemoryError(
+      `cannot make a tensor of shape ${formatSizes(sizes)} (${dtype}): ${error.message}`,
+    )
+  }
 }
 
 /** The one device of several tensors; a CPU tensor without dimensions goes with any. Throws PyTorch's error. */

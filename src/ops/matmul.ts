@@ -1,12 +1,13 @@
 // Products: matmul and its kin, all one contraction kernel (sum over k of a[i,k] b[k,j]); backends may have faster forms.
 
-import type { DType } from '../core/dtype.ts'
+import { bool, type DType, float32 } from '../core/dtype.ts'
 import { RuntimeError } from '../core/errors.ts'
 import { broadcastSizes, formatSizes } from '../core/shape.ts'
 import * as k from '../kernels/expr.ts'
 import { valueTypeOf } from '../kernels/expr.ts'
 import { type Kernel, KernelBuilder } from '../kernels/kernel.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import { Tensor } from '../tensor/tensor.ts'
+import { applyOver, to } from './conversion.ts'
 import { commonDevice, emptyTensor, launch, operand } from './launch.ts'
 import { apply, checkTensor, type FunctionInfo, fn, type Op } from './op.ts'
 import { withInPlace } from './pointwise.ts'
@@ -266,11 +267,12 @@ function addProductOp(
 ): Op<AddProductAttributes> {
   return {
     node,
-    forward: ([x, a, b], { alpha, beta }) => {
-      const product = multiply(a, b)
-      if (alpha !== 1) product.mul_(alpha)
-      if (beta === 0) return product
-      return product.add_(x, { alpha: beta })
+    forward: ([x, a, b], attributes) => {
+      const { dtype } = a
+      // The half types are rounded once, at the end, as in PyTorch.
+      if (dtype.itemsize === 2 && dtype.kind === 'float')
+        return to(combine(multiply, to(x, float32), to(a, float32), to(b, float32), attributes), dtype)
+      return combine(multiply, x, a, b, attributes)
     },
     saves: [1, 2],
     backward: ([g], c) => {
@@ -280,6 +282,20 @@ function addProductOp(
       return [own, ...gradients(scaled, c.input(1), c.input(2), c)]
     },
   }
+}
+
+function combine(
+  multiply: (a: Tensor, b: Tensor) => Tensor,
+  x: Tensor,
+  a: Tensor,
+  b: Tensor,
+  { alpha, beta }: AddProductAttributes,
+): Tensor {
+  const product = multiply(a, b)
+  // Products of booleans are and'ed and or'ed: there, a factor is a condition.
+  if (alpha !== 1) product.mul_(a.dtype === bool ? alpha !== 0 : alpha)
+  if (beta === 0) return product
+  return product.add_(x, { alpha: a.dtype === bool ? true : beta })
 }
 
 const addmmOp = addProductOp('AddmmBackward0', mm, (g, a, b, c) => [
@@ -298,9 +314,9 @@ const addrOp = addProductOp('AddrBackward0', outer, (g, a, b, c) => [
   c.needs(1) ? mv(g, b) : null,
   c.needs(2) ? mv(t(g), a) : null,
 ])
-const addbmmOp = addProductOp(
+const addbmmWhole = addProductOp(
   'AddbmmBackward0',
-  (a, b) => bmm(a, b).sum(0),
+  (a, b) => bmm(a, b).sum(0, { dtype: a.dtype }),
   (g, a, b, c) => {
     const each = expand(unsqueeze(g, 0), [a.sizes[0], ...g.sizes])
     return [
@@ -309,6 +325,22 @@ const addbmmOp = addProductOp(
     ]
   },
 )
+const addbmmOp: Op<AddProductAttributes> = {
+  ...addbmmWhole,
+  forward: (inputs, attributes) => {
+    const [x, a, b] = inputs
+    if (a.dtype.itemsize !== 2 || a.dtype.kind !== 'float' || a.sizes[0] === 0)
+      return addbmmWhole.forward(inputs, attributes)
+    // In the half types PyTorch adds, and rounds, one product after the other.
+    let total = x
+    for (let i = 0; i < a.sizes[0]; i++) {
+      const { alpha, beta } = attributes
+      const addend = { alpha, beta: i === 0 ? beta : 1 }
+      total = addmmOp.forward([total, a.select(0, i), b.select(0, i)], addend) as Tensor
+    }
+    return total
+  },
+}
 
 function addProduct(
   name: string,
@@ -316,7 +348,7 @@ function addProduct(
   op: Op<AddProductAttributes>,
   check: (x: Tensor, a: Tensor, b: Tensor) => readonly number[],
 ): AddProduct & FunctionInfo & { readonly inPlace: AddProduct } {
-  const run = (x: Tensor, a: Tensor, b: Tensor, { alpha = 1, beta = 1 }: AddProductOptions) => {
+  const attributesOf = (x: Tensor, a: Tensor, b: Tensor, { alpha = 1, beta = 1 }: AddProductOptions) => {
     for (const [i, v] of [x, a, b].entries()) checkTensor(name, ['input', ...argumentNames][i], v)
     checkDTypes(a, b)
     if (x.dtype !== a.dtype)
@@ -326,11 +358,14 @@ function addProduct(
     const sizes = check(x, a, b)
     if (x.ndim > sizes.length || formatSizes(broadcastSizes(x.sizes, sizes)) !== formatSizes(sizes))
       expand(x, sizes)
-    return apply(op, [x, a, b], { alpha, beta })
+    // Factors of integers are integers.
+    return a.dtype.kind === 'float' ? { alpha, beta } : { alpha: Math.trunc(alpha), beta: Math.trunc(beta) }
   }
+  const run = (x: Tensor, a: Tensor, b: Tensor, options: AddProductOptions) =>
+    apply(op, [x, a, b], attributesOf(x, a, b, options))
   return withInPlace(
     fn<AddProduct>(name, ['input', ...argumentNames], ['beta', 'alpha'], run, { positional: 0 }),
-    (x, a, b, options = {}) => x.copy_(run(x, a, b, options)),
+    (x, a, b, options = {}) => applyOver(op, [x, a, b], attributesOf(x, a, b, options)),
   )
 }
 
@@ -401,8 +436,32 @@ export function inner(a: Tensor, b: Tensor): Tensor {
   return tensordot(a, b, [[-1], [-1]])
 }
 
-/** Sums of products over several dimensions: the last n of `a` with the first n of `b`, or pairs that are named. */
-export function tensordot(a: Tensor, b: Tensor, dims: number | readonly (readonly number[])[] = 2): Tensor {
+/** What `tensordot` sums over: so many dimensions, or the dimensions of each. */
+export type TensordotDims = number | Tensor | readonly (number | readonly number[])[]
+
+export interface Tensordot {
+  (a: Tensor, b: Tensor, dims?: TensordotDims): Tensor
+  (a: Tensor, b: Tensor, options: { dims?: TensordotDims }): Tensor
+}
+
+/** Sums of products over several dimensions: the last n (2) of `a` with the first n of `b`, or pairs that are named. */
+export const tensordot: Tensordot & FunctionInfo = fn<Tensordot>(
+  'tensordot',
+  ['a', 'b'],
+  ['dims'],
+  (a: Tensor, b: Tensor, { dims = 2 }: { dims?: TensordotDims }) => {
+    const given = dims instanceof Tensor ? (dims.tolist() as number | (number | readonly number[])[]) : dims
+    return typeof given === 'number'
+      ? contractAlong(a, b, given)
+      : contractAlong(
+          a,
+          b,
+          given.map((d) => (typeof d === 'number' ? [d] : d)),
+        )
+  },
+)
+
+function contractAlong(a: Tensor, b: Tensor, dims: number | readonly (readonly number[])[]): Tensor {
   const listA =
     typeof dims === 'number'
       ? Array.from({ length: dims }, (_, i) => a.ndim - dims + i)

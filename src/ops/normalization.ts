@@ -1,7 +1,7 @@
 // Softmax and its kin, and normalisations over chosen dimensions: layer, batch, group, instance, RMS norms.
 
 import { gradMode } from '../autograd/mode.ts'
-import type { DType } from '../core/dtype.ts'
+import { type DType, float32 } from '../core/dtype.ts'
 import { RuntimeError, ValueError } from '../core/errors.ts'
 import { formatSizes, numelOf, wrapDim } from '../core/shape.ts'
 import * as k from '../kernels/expr.ts'
@@ -462,6 +462,10 @@ const batchNormOp: Op<BatchNormAttributes> = {
   },
 }
 
+const isHalf = (x: Tensor): boolean => x.dtype.itemsize === 2 && x.dtype.kind === 'float'
+
+const widened = (x: Tensor | null | undefined): Tensor | null | undefined => (x ? to(x, float32) : x)
+
 /** Options of `batchNorm`. */
 export interface BatchNormOptions {
   weight?: Tensor | null
@@ -492,6 +496,20 @@ export const batchNorm: BatchNorm & FunctionInfo = fn<BatchNorm>(
   (x: Tensor, runningMean: Tensor | null, runningVar: Tensor | null, options: BatchNormOptions) => {
     const { weight, bias, training = false, momentum = 0.1, eps = 1e-5 } = options
     checkTensor('batch_norm', 'input', x)
+    // The half types are computed with in float32, and rounded once.
+    if (isHalf(x))
+      return to(
+        batchNorm(to(x, float32), runningMean, runningVar, {
+          ...options,
+          weight: widened(weight),
+          bias: widened(bias),
+        }),
+        x.dtype,
+      )
+    if (x.numel() === 0) {
+      const scaled = weight && weight.numel() > 0 ? x.mul(weight.select(0, 0)) : x.mul(1)
+      return bias && bias.numel() > 0 ? scaled.add(bias.select(0, 0)) : scaled
+    }
     if (x.ndim < 2)
       throw new RuntimeError(`batch_norm(): expected an input of at least 2 dimensions, got ${x.ndim}`)
     const channels = x.sizes[1]
@@ -549,10 +567,17 @@ export interface GroupNormOptions {
 
 export type GroupNorm = (x: Tensor, numGroups: number, options?: GroupNormOptions) => Tensor
 
+// Samples, groups, and the elements of a group: a number that cannot be inferred where there are no samples.
+function groupedSizes(sizes: readonly number[], groups: number): number[] {
+  return [sizes[0], groups, numelOf(sizes.slice(1)) / groups]
+}
+
 const groupNormOp: Op<{ groups: number; eps: number; hasWeight: boolean; hasBias: boolean }> = {
   node: 'NativeGroupNormBackward0',
   forward: ([x, ...rest], { groups, eps, hasWeight, hasBias }) => {
-    const grouped = reshape(x, [x.sizes[0], groups, -1])
+    // The half types are computed in float32 throughout, as PyTorch does.
+    const wide = x.dtype.itemsize === 2 ? to(x, float32) : x
+    const grouped = reshape(wide, groupedSizes(x.sizes, groups))
     const [normal, mean, rstd] = layerNormOp.forward([grouped], {
       rank: 1,
       eps,
@@ -562,7 +587,7 @@ const groupNormOp: Op<{ groups: number; eps: number; hasWeight: boolean; hasBias
     let out = reshape(normal, x.sizes)
     if (hasWeight) out = out.mul(channelWise(rest[0], x.ndim))
     if (hasBias) out = out.add(channelWise(rest[hasWeight ? 1 : 0], x.ndim))
-    return [out, mean, rstd]
+    return [to(out, x.dtype), to(mean, x.dtype), to(rstd, x.dtype)]
   },
   saves: [0, 1],
   nonDifferentiable: [1, 2],
@@ -570,7 +595,7 @@ const groupNormOp: Op<{ groups: number; eps: number; hasWeight: boolean; hasBias
   backward: ([g], c) => {
     const { groups, hasWeight, hasBias, eps } = c.attributes
     const x = c.input(0)
-    const shape = [x.sizes[0], groups, -1]
+    const shape = groupedSizes(x.sizes, groups)
     const grouped = reshape(x, shape)
     const again = gradMode.enabled
     const mean = again ? grouped.mean(2, { keepdim: true }) : reshape(c.output(1), [x.sizes[0], groups, 1])
@@ -611,6 +636,10 @@ export const groupNorm: GroupNorm & FunctionInfo = fn<GroupNorm>(
       throw new RuntimeError(
         `Expected number of channels in input to be divisible by num_groups, but got input of shape ${formatSizes(x.sizes)} and num_groups=${groups}`,
       )
+    if (isHalf(x)) {
+      const options = { weight: widened(weight), bias: widened(bias), eps }
+      return to(groupNorm(to(x, float32), groups, options), x.dtype)
+    }
     const inputs = [x, weight, bias].filter((t): t is Tensor => t !== undefined && t !== null)
     return applyMany(groupNormOp, inputs, { groups, eps, hasWeight: !!weight, hasBias: !!bias })[0]
   },

@@ -7,7 +7,7 @@ import * as k from '../kernels/expr.ts'
 import { valueTypeOf } from '../kernels/expr.ts'
 import { type Kernel, KernelBuilder } from '../kernels/kernel.ts'
 import { Tensor } from '../tensor/tensor.ts'
-import { contiguous, copyRaw } from './conversion.ts'
+import { applyOver, contiguous, copyRaw } from './conversion.ts'
 import { fullTensor } from './creation.ts'
 import { indexVector } from './index-vector.ts'
 import { indexSelect } from './indexing.ts'
@@ -186,24 +186,35 @@ export const roll: Roll & FunctionInfo = fn<Roll>(
   },
 )
 
-/** Turns the plane of two dimensions by `times` right angles. */
-export function rot90(x: Tensor, times = 1, dims: readonly number[] = [0, 1]): Tensor {
-  const [a, b] = dims.map((d) => wrapDim(d, x.ndim))
-  if (dims.length !== 2)
-    throw new RuntimeError(`expected total rotation dims == 2, but got dims = ${dims.length}`)
-  if (a === b)
-    throw new RuntimeError(`expected rotation dims to be different, but got dim0 = ${a} and dim1 = ${b}`)
-  switch (((times % 4) + 4) % 4) {
-    case 1:
-      return transpose(flip(x, b), a, b)
-    case 2:
-      return flip(x, [a, b])
-    case 3:
-      return transpose(flip(x, a), a, b)
-    default:
-      return x.clone()
-  }
+export interface Rot90 {
+  (x: Tensor, k?: number, dims?: readonly number[]): Tensor
+  (x: Tensor, options: { k?: number; dims?: readonly number[] }): Tensor
 }
+
+/** Turns the plane of two dimensions (`dims`, [0, 1]) by `k` (1) right angles. */
+export const rot90: Rot90 & FunctionInfo = fn<Rot90>(
+  'rot90',
+  ['input'],
+  ['k', 'dims'],
+  (x: Tensor, { k: times = 1, dims = [0, 1] }: { k?: number; dims?: readonly number[] }) => {
+    if (dims.length !== 2)
+      throw new RuntimeError(`expected total rotation dims == 2, but got dims = ${dims.length}`)
+    if (x.ndim < 2) throw new RuntimeError(`expected total dims >= 2, but got total dims = ${x.ndim}`)
+    const [a, b] = dims.map((d) => wrapDim(d, x.ndim))
+    if (a === b)
+      throw new RuntimeError(`expected rotation dims to be different, but got dim0 = ${a} and dim1 = ${b}`)
+    switch (((times % 4) + 4) % 4) {
+      case 1:
+        return transpose(flip(x, b), a, b)
+      case 2:
+        return flip(x, [a, b])
+      case 3:
+        return transpose(flip(x, a), a, b)
+      default:
+        return x.clone()
+    }
+  },
+)
 
 // ---- triangles --------------------------------------------------------------------------------------------------------------
 
@@ -257,14 +268,15 @@ export interface Triangle {
 }
 
 function triangle(name: string, lower: boolean): Triangle & FunctionInfo & { readonly inPlace: Triangle } {
-  const run = (x: Tensor, { diagonal = 0 }: { diagonal?: number }) => {
+  const attributesOf = (x: Tensor, { diagonal = 0 }: { diagonal?: number }) => {
     checkTensor(name, 'input', x)
     if (x.ndim < 2) throw new RuntimeError(`${name}: input tensor must have at least 2 dimensions`)
-    return apply(triangleOp, [x], { lower, diagonal })
+    return { lower, diagonal }
   }
+  const run = (x: Tensor, options: { diagonal?: number }) => apply(triangleOp, [x], attributesOf(x, options))
   return Object.assign(fn<Triangle>(name, ['input'], ['diagonal'], run), {
     inPlace: (x: Tensor, diagonal: number | { diagonal?: number } = 0) =>
-      x.copy_(run(x, typeof diagonal === 'number' ? { diagonal } : diagonal)),
+      applyOver(triangleOp, [x], attributesOf(x, typeof diagonal === 'number' ? { diagonal } : diagonal)),
   })
 }
 

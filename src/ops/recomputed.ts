@@ -29,11 +29,15 @@ export function recomputedOp<A>(
           return again ? view(x, sizes) : x.detach().requiresGrad_()
         })
         const wanted = xs.map((_, i) => i).filter((i) => c.needs(i))
-        const grads = grad(compose(xs, c.attributes), wanted.map((i) => xs[i]), {
-          gradOutputs: g,
-          createGraph: again,
-          allowUnused: true,
-        })
+        const grads = grad(
+          compose(xs, c.attributes),
+          wanted.map((i) => xs[i]),
+          {
+            gradOutputs: g,
+            createGraph: again,
+            allowUnused: true,
+          },
+        )
         return xs.map((x, i) => (c.needs(i) ? (grads[wanted.indexOf(i)] ?? x.detach().mul(0)) : null))
       })
     },

@@ -1,6 +1,7 @@
 // The reduction machinery: dimensions to reduce, result shapes, kernels that loop over them.
 
 import type { DType } from '../core/dtype.ts'
+import { RuntimeError } from '../core/errors.ts'
 import { wrapDims } from '../core/shape.ts'
 import * as k from '../kernels/expr.ts'
 import { type Expr, valueTypeOf } from '../kernels/expr.ts'
@@ -85,5 +86,6 @@ export class Reducer {
 
 /** Dimensions of a call, counted from the front. */
 export function dimsOf(dim: Dims | undefined, x: Tensor): number[] {
+  if (x.ndim > 64) throw new RuntimeError('only tensors with up to 64 dims are supported')
   return wrapDims(dim, x.ndim)
 }

@@ -10,7 +10,7 @@ import { identityOf, type Kernel, KernelBuilder } from '../kernels/kernel.ts'
 import { namedResult } from '../tensor/return-types.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { where } from './choices.ts'
-import { to } from './conversion.ts'
+import { applyOver, clone } from './conversion.ts'
 import { cat } from './joining.ts'
 import { emptyTensor, launch, loopOperand, splitDims } from './launch.ts'
 import { apply, applyMany, checkTensor, type FunctionInfo, fn, type Op } from './op.ts'
@@ -90,13 +90,14 @@ function scanFunction(
   name: string,
   op: Op<ScanAttributes>,
 ): Scan & FunctionInfo & { readonly inPlace: Scan } {
-  const run = (x: Tensor, dim: number, { dtype }: ScanOptions) => {
+  const attributesOf = (x: Tensor, dim: number, { dtype }: ScanOptions) => {
     checkTensor(name, 'input', x)
-    return apply(op, [x], { dim: wrapDim(dim, x.ndim), dtype: dtype ?? sumDType(x.dtype) })
+    return { dim: wrapDim(dim, x.ndim), dtype: dtype ?? sumDType(x.dtype) }
   }
+  const run = (x: Tensor, dim: number, options: ScanOptions) => apply(op, [x], attributesOf(x, dim, options))
   return withInPlace(
     fn<Scan>(name, ['input', 'dim'], ['dtype'], run, { positional: 0 }),
-    (x, dim, options = {}) => x.copy_(run(x, dim, options)),
+    (x, dim, options = {}) => applyOver(op, [x], attributesOf(x, dim, options)),
   )
 }
 
@@ -278,8 +279,8 @@ export const cummin: (x: Tensor, dim: number) => ValuesIndices = runningExtremum
 export interface DiffOptions {
   n?: number
   dim?: number
-  prepend?: Tensor
-  append?: Tensor
+  prepend?: Tensor | null
+  append?: Tensor | null
 }
 
 export interface Diff {
@@ -296,10 +297,11 @@ export const diff: Diff & FunctionInfo = fn<Diff>(
     if (x.ndim === 0) throw new RuntimeError('diff expects input to be at least one-dimensional')
     if (n < 0) throw new RuntimeError(`order must be non-negative but got ${n}`)
     const d = wrapDim(dim, x.ndim)
+    if (n === 0) return clone(x)
     let result =
       prepend || append
         ? cat(
-            [prepend, x, append].filter((t): t is Tensor => t !== undefined),
+            [prepend, x, append].filter((t): t is Tensor => !!t),
             d,
           )
         : x
@@ -309,6 +311,6 @@ export const diff: Diff & FunctionInfo = fn<Diff>(
       const low = narrow(result, d, 0, Math.max(length - 1, 0))
       result = result.dtype.name === 'bool' ? high.logicalXor(low) : high.sub(low)
     }
-    return n === 0 ? to(result, result.dtype) : result
+    return result
   },
 )

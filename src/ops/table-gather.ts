@@ -33,16 +33,21 @@ function takeKernel(dtype: DType, rank: number, back: boolean): Kernel {
   return kernel
 }
 
+/** An int32 vector of these numbers. */
+export function int32Vector(values: readonly number[]): Tensor {
+  const table = emptyTensor([values.length], int32)
+  const bytes = table.storage.bytes()
+  new Int32Array(bytes.buffer, bytes.byteOffset, values.length).set(values)
+  return table
+}
+
 function tableOperands(sources: readonly (readonly number[])[], rank: number): ReturnType<typeof operand>[] {
-  return sources.map((values, i) => {
-    const table = emptyTensor([values.length], int32)
-    const bytes = table.storage.bytes()
-    new Int32Array(bytes.buffer, bytes.byteOffset, values.length).set(values)
-    return operand(
-      table,
+  return sources.map((values, i) =>
+    operand(
+      int32Vector(values),
       Array.from({ length: rank }, (_, d) => (d === rank - sources.length + i ? 1 : 0)),
-    )
-  })
+    ),
+  )
 }
 
 // The smaller tensor is addressed by tables in its last dimensions, by position in the others.

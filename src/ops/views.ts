@@ -448,8 +448,14 @@ export function slice(x: Tensor, dim: number, start: number, end: number, step =
   return makeView(sliceOp, x, sizes, strides, x.offset + from * x.strides[d], [d, from, until, step] as const)
 }
 
-/** `length` elements of a dimension from `start` on. */
-export function narrow(x: Tensor, dim: number, start: number, length: number): Tensor {
+/** `length` elements of a dimension from `start` (a number, or a tensor without dimensions) on. */
+export function narrow(x: Tensor, dim: number, start: number | Tensor, length: number): Tensor {
+  if (start instanceof Tensor) {
+    if (start.ndim !== 0 || start.dtype.kind !== 'int')
+      throw new RuntimeError('start must be an 0-dim integral Tensor.')
+    return narrow(x, dim, Number(start.item()), length)
+  }
+  if (x.ndim === 0) throw new RuntimeError('narrow() cannot be applied to a 0-dim tensor.')
   const d = wrapDim(dim, x.ndim)
   const size = x.sizes[d]
   if (length < 0) throw new RuntimeError('narrow(): length must be non-negative.')
@@ -636,9 +642,15 @@ export const diagonal: Diagonal & FunctionInfo = fn<Diagonal>(
 const unfoldOp = viewOp<readonly [number, number, number]>(
   'UnfoldBackward0',
   (g, [dim, size, step], sizes) => {
-    const zeros = fullTensor(sizes, 0, g.dtype, g.device)
+    if (sizes.length === 0) return size === 0 ? g.newZeros([]) : reshape(g, [])
+    // Windows that do not meet are put back at once.
+    const apart = step >= size
     const count = g.sizes[dim]
-    let total = zeros
+    let total = fullTensor(sizes, 0, g.dtype, g.device)
+    if (apart) {
+      unfold(total, dim, size, step).copy_(g)
+      return total
+    }
     for (let i = 0; i < count; i++) {
       const part = fullTensor(sizes, 0, g.dtype, g.device)
       slice(part, dim, i * step, i * step + size).copy_(movedim(select(g, dim, i), -1, dim))
@@ -728,26 +740,42 @@ function positions(sizes: readonly number[], strides: readonly number[], offset:
 
 const asStridedOp = viewOp<Geometry>('AsStridedBackward0', (g, geometry) => stridedGradient(g, geometry))
 
-/** A view with these sizes and strides, starting `storageOffset` elements into the storage. */
-export function asStrided(
-  x: Tensor,
-  size: readonly number[],
-  stride: readonly number[],
-  storageOffset: number = x.offset,
-): Tensor {
-  if (size.length !== stride.length) throw new RuntimeError('mismatch in length of strides and shape')
-  if (stride.some((s) => s < 0))
-    throw new RuntimeError(
-      `as_strided: Negative strides are not supported at the moment, got strides: ${formatSizes(stride)}`,
-    )
-  const last =
-    numelOf(size) === 0 ? 0 : storageOffset + size.reduce((sum, n, d) => sum + (n - 1) * stride[d], 0) + 1
-  if (last * x.dtype.itemsize > x.storage.nbytes)
-    throw new RuntimeError(
-      `setStorage: sizes ${formatSizes(size)}, strides ${formatSizes(stride)}, storage offset ${storageOffset}, and itemsize ${x.dtype.itemsize} requiring a storage size of ${last * x.dtype.itemsize} are out of bounds for storage of size ${x.storage.nbytes}`,
-    )
-  return makeView(asStridedOp, x, size, stride, storageOffset, geometryOf(x, size, stride, storageOffset))
+export interface AsStrided {
+  (x: Tensor, size: readonly number[], stride: readonly number[], storageOffset?: number | null): Tensor
+  (
+    x: Tensor,
+    size: readonly number[],
+    stride: readonly number[],
+    options: { storageOffset?: number | null },
+  ): Tensor
 }
+
+/** A view with these sizes and strides, starting `storageOffset` elements into the storage. */
+export const asStrided: AsStrided & FunctionInfo = fn<AsStrided>(
+  'as_strided',
+  ['input', 'size', 'stride'],
+  ['storageOffset'],
+  (
+    x: Tensor,
+    size: readonly number[],
+    stride: readonly number[],
+    options: { storageOffset?: number | null },
+  ) => {
+    const storageOffset = options.storageOffset ?? x.offset
+    if (size.length !== stride.length) throw new RuntimeError('mismatch in length of strides and shape')
+    if (stride.some((s) => s < 0))
+      throw new RuntimeError(
+        `as_strided: Negative strides are not supported at the moment, got strides: ${formatSizes(stride)}`,
+      )
+    const last =
+      numelOf(size) === 0 ? 0 : storageOffset + size.reduce((sum, n, d) => sum + (n - 1) * stride[d], 0) + 1
+    if (last * x.dtype.itemsize > x.storage.nbytes)
+      throw new RuntimeError(
+        `setStorage: sizes ${formatSizes(size)}, strides ${formatSizes(stride)}, storage offset ${storageOffset}, and itemsize ${x.dtype.itemsize} requiring a storage size of ${last * x.dtype.itemsize} are out of bounds for storage of size ${x.storage.nbytes}`,
+      )
+    return makeView(asStridedOp, x, size, stride, storageOffset, geometryOf(x, size, stride, storageOffset))
+  },
+)
 
 function geometryOf(
   x: Tensor,

@@ -27,8 +27,13 @@ export class Storage {
   static allocate(nbytes: number, device: Device = cpu): Storage {
     if (device.type === 'meta') return new Storage(device, nbytes, null, null)
     const backend = backendFor(device.type)
-    return new Storage(device, nbytes, backend, backend.allocate(nbytes))
+    const storage = new Storage(device, nbytes, backend, backend.allocate(nbytes))
+    Storage.made?.push(storage)
+    return storage
   }
+
+  /** While not null, collects every storage that is made: for code that knows which of them outlive it. */
+  static made: Storage[] | null = null
 
   /** CPU memory with a copy of these bytes. */
   static fromBytes(bytes: Uint8Array): Storage {

@@ -29,7 +29,8 @@ function readArguments() {
 
 async function main(): Promise<void> {
   const options = readArguments()
-  const { partNames, runNamedPart } = await import('./run.ts')
+  const { partNames, requireDevice, runNamedPart } = await import('./run.ts')
+  if (options.device !== 'cpu') await requireDevice(options.device)
   const wanted = options.part ?? partNames
   for (const name of wanted) if (!partNames.includes(name)) throw new Error(`there is no part ${name}`)
   const summaries: string[] = []

@@ -53,7 +53,7 @@ export function findMethod(object: object, name: string): AnyFunction {
 export interface Metadata {
   readonly required: readonly string[]
   readonly optional: readonly string[]
-  readonly variadic?: 'sizes'
+  readonly variadic?: 'sizes' | 'tensors'
 }
 
 /** The metadata that a function carries, if any. */

@@ -18,6 +18,12 @@ const loaders: Readonly<Record<string, () => Promise<{ part: Part }>>> = {
 
 export const partNames: readonly string[] = Object.keys(loaders)
 
+/** Throws if the library cannot make tensors on a device. */
+export async function requireDevice(device: string): Promise<void> {
+  const { torch } = await import('./library.ts')
+  torch.zeros(1).to(device)
+}
+
 /** Runs one part of the data in `folder`. */
 export async function runNamedPart(
   name: string,

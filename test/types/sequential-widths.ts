@@ -19,14 +19,23 @@ export const images = new nn.Sequential(
   new nn.Flatten(),
   new nn.Linear(64, 10),
 )
-export const lazy = new nn.Sequential(new nn.LazyLinear(3), new nn.Dropout(0.5), new nn.Linear(3, 2), new nn.LazyLinear(1))
+export const lazy = new nn.Sequential(
+  new nn.LazyLinear(3),
+  new nn.Dropout(0.5),
+  new nn.Linear(3, 2),
+  new nn.LazyLinear(1),
+)
 export const named = new nn.Sequential(new Map([['a', new nn.Linear(1, 2)]]))
 export const empty = new nn.Sequential()
 const width: number = 4
 export const unknownWidth = new nn.Sequential(new nn.Linear(3, width), new nn.Linear(5, 6))
 const layers: nn.Layer[] = [new nn.Linear(1, 2)]
 export const spread = new nn.Sequential(...layers)
-export const nested = new nn.Sequential(new nn.Linear(1, 2), new nn.Sequential(new nn.Linear(7, 3)), new nn.Linear(9, 9))
+export const nested = new nn.Sequential(
+  new nn.Linear(1, 2),
+  new nn.Sequential(new nn.Linear(7, 3)),
+  new nn.Linear(9, 9),
+)
 
 class Custom extends nn.Module {
   override forward(x: Tensor): Tensor {
@@ -41,8 +50,10 @@ export const through = new nn.Sequential(new nn.Linear(1, 2), new Custom(), new 
 export const wrongWidth = new nn.Sequential(new nn.Linear(1, 10), new nn.ReLU(), new nn.Linear(5, 1))
 // @ts-expect-error layer 1 expects 9 input channels but the layer before it outputs 8
 export const wrongChannels = new nn.Sequential(new nn.Conv2d(1, 8, 3), new nn.BatchNorm2d(9))
+const conv = new nn.Conv1d(1, 8, 3)
+const pool = new nn.MaxPool1d(2)
 // @ts-expect-error layer 2 expects 4 input channels but the layer before it outputs 8
-export const wrongAfterPooling = new nn.Sequential(new nn.Conv1d(1, 8, 3), new nn.MaxPool1d(2), new nn.Conv1d(4, 4, 3))
+export const wrongAfterPooling = new nn.Sequential(conv, pool, new nn.Conv1d(4, 4, 3))
 // @ts-expect-error layer 1 expects 4 input features but the layer before it outputs 3
 export const wrongAfterLazy = new nn.Sequential(new nn.LazyLinear(3), new nn.Linear(4, 1))
 // @ts-expect-error a number is no layer

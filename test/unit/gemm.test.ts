@@ -21,7 +21,11 @@ describe('the packed float32 matrix product', () => {
       torch.manualSeed(n + k + m)
       const rounding = 1e-6 * k
       for (const left of [torch.randn(n, k), torch.randn(k, n).t(), torch.randn(n, 2 * k).at(':', '::2')])
-        for (const right of [torch.randn(k, m), torch.randn(m, k).t(), torch.randn(k, 2 * m).at(':', '::2')]) {
+        for (const right of [
+          torch.randn(k, m),
+          torch.randn(m, k).t(),
+          torch.randn(k, 2 * m).at(':', '::2'),
+        ]) {
           const error = left.matmul(right).double().sub(reference(left, right)).abs().max().item()
           expect(error).toBeLessThan(rounding)
         }

@@ -38,7 +38,7 @@ describe('a call', () => {
   it('works for classes with private fields and fields called name or length', () => {
     class Odd extends nn.Module {
       #factor = 3
-      name = 'odd'
+      override name = 'odd'
       override length = 7
       override forward(x: number) {
         return x * this.#factor

@@ -18,7 +18,14 @@ const BLOCK_COLUMNS = 512
 const LEAST_WORK = 16384
 const LEAST_SIDE = 4
 
-type Pack = (source: number, target: number, count: number, depth: number, stride: number, depthStride: number) => void
+type Pack = (
+  source: number,
+  target: number,
+  count: number,
+  depth: number,
+  stride: number,
+  depthStride: number,
+) => void
 type Multiply = (
   a: number,
   b: number,
@@ -392,7 +399,9 @@ function functionsFor(arena: Arena): Functions {
       ],
       arena,
     )
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory: arena.memory } })
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
+      env: { memory: arena.memory },
+    })
     functions = instance.exports as unknown as Functions
     compiled.set(arena, functions)
   }
@@ -425,8 +434,25 @@ function multiply(arena: Arena, a: Matrix, b: Matrix, c: Matrix, n: number, dept
       run.packColumns(bAt, packedB, columns, d, b.columnStride, b.rowStride)
       for (let i = 0; i < n; i += BLOCK_ROWS) {
         const rows = Math.min(BLOCK_ROWS, n - i)
-        run.packRows(a.pointer + i * a.rowStride + k * a.columnStride, packedA, rows, d, a.rowStride, a.columnStride)
-        run.multiply(packedA, packedB, c.pointer + i * c.rowStride + 4 * j, rows, columns, d, c.rowStride, k > 0 ? 1 : 0, scratch)
+        run.packRows(
+          a.pointer + i * a.rowStride + k * a.columnStride,
+          packedA,
+          rows,
+          d,
+          a.rowStride,
+          a.columnStride,
+        )
+        run.multiply(
+          packedA,
+          packedB,
+          c.pointer + i * c.rowStride + 4 * j,
+          rows,
+          columns,
+          d,
+          c.rowStride,
+          k > 0 ? 1 : 0,
+          scratch,
+        )
       }
     }
   }
@@ -434,7 +460,8 @@ function multiply(arena: Arena, a: Matrix, b: Matrix, c: Matrix, n: number, dept
 }
 
 registerTuned('matmul', (arena, kernel: Kernel, launch: Launch, pointers) => {
-  if (kernel.operands[0].dtype !== float32 || launch.outer.length !== 3 || launch.loop.length !== 1) return false
+  if (kernel.operands[0].dtype !== float32 || launch.outer.length !== 3 || launch.loop.length !== 1)
+    return false
   const [batch, n, m] = launch.outer
   const depth = launch.loop[0]
   if (n < LEAST_SIDE || m < LEAST_SIDE || n * m * depth < LEAST_WORK) return false
