@@ -1,11 +1,13 @@
 // Operations with a derivative written by the user: torch.autograd.Function.
 
 import { NotImplementedError, RuntimeError } from '../core/errors.ts'
+import { fullTensor } from '../ops/creation.ts'
 import { anyRequiresGrad, freedError, gradientEdge, setHistory } from '../ops/op.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { gradMode } from './mode.ts'
 import { Node } from './node.ts'
 import { alias, SavedTensor } from './saved.ts'
+import { markView } from './view-edge.ts'
 
 /** What `forward` leaves for `backward`: saved tensors, and any further fields. */
 export class FunctionContext {
@@ -53,7 +55,7 @@ export class Context extends FunctionContext {
 type Derivative = (
   context: Context,
   ...grads: (Tensor | null)[]
-) => Tensor | null | readonly (Tensor | null)[]
+) => Tensor | null | undefined | readonly (Tensor | null | undefined)[]
 
 class FunctionNode extends Node {
   private saved: (SavedTensor | null)[] | null = []
@@ -63,6 +65,7 @@ class FunctionNode extends Node {
     private readonly context: Context,
     private readonly derivative: Derivative,
     private readonly tensorPositions: readonly number[],
+    private readonly argumentCount: number,
   ) {
     super(name)
   }
@@ -82,19 +85,18 @@ class FunctionNode extends Node {
   }
 
   override apply(grads: readonly (Tensor | null)[]): readonly (Tensor | null)[] {
-    if (this.saved === null) throw freedError()
     const { materialize } = states.get(this.context)!
     const given = grads.map((g, i) => {
       if (g !== null || !materialize) return g
-      const { sizes, dtype } = this.outputs[i]
-      return gradSource(grads).newZeros(sizes, { dtype })
+      const { sizes, dtype, device } = this.outputs[i]
+      return fullTensor(sizes, 0, dtype, device)
     })
     const result = this.derivative(this.context, ...given)
-    const list = result instanceof Tensor || result === null ? [result] : result
-    const last = Math.max(-1, ...this.tensorPositions)
-    if (list.length < last + 1)
+    const list = Array.isArray(result) ? result : [result]
+    const surplus = list.slice(this.argumentCount).some((g) => g !== null && g !== undefined)
+    if (list.length < this.argumentCount || surplus)
       throw new RuntimeError(
-        `function ${this.name()} returned an incorrect number of gradients (expected ${last + 1}, got ${list.length})`,
+        `function ${this.name()} returned an incorrect number of gradients (expected ${this.argumentCount}, got ${list.length})`,
       )
     return this.tensorPositions.map((p) => list[p] ?? null)
   }
@@ -102,12 +104,6 @@ class FunctionNode extends Node {
   override release(): void {
     this.saved = null
   }
-}
-
-function gradSource(grads: readonly (Tensor | null)[]): Tensor {
-  const found = grads.find((g) => g !== null)
-  if (!found) throw new RuntimeError('no gradient arrived')
-  return found
 }
 
 interface FunctionClass<A extends unknown[], R> {
@@ -148,19 +144,25 @@ export class Function {
     }
     if (!recording) return result
     const state = states.get(context)!
-    // An argument handed back as it is becomes a result of its own.
-    const own = (t: unknown) => (t instanceof Tensor && tensors.includes(t) ? alias(t) : t)
+    // An argument handed back as it is becomes a result of its own, which looks at the argument's memory.
+    const own = (t: unknown) => {
+      if (!(t instanceof Tensor) || !tensors.includes(t)) return t
+      const result = alias(t)
+      markView(result, t, 'function')
+      return result
+    }
     const outputs = (Array.isArray(result) ? result.map(own) : own(result)) as R
     const outputTensors = (Array.isArray(outputs) ? outputs : [outputs]).filter(
       (t): t is Tensor => t instanceof Tensor,
     )
     const derivative = (this as unknown as { backward: Derivative }).backward.bind(this)
-    const node = new FunctionNode(`${this.name}Backward`, context, derivative as Derivative, positions)
+    const node = new FunctionNode(`${this.name}Backward`, context, derivative as Derivative, positions, args.length)
     node.edges = tensors.map(gradientEdge)
     state.node = node
     const skipped = outputTensors
       .map((t, i) => (state.nonDifferentiable.includes(t) ? i : -1))
       .filter((i) => i >= 0)
+    for (const t of outputTensors) if (t.base !== null) markView(t, t, 'function')
     setHistory(node, outputTensors, skipped)
     node.save(state.toSave, outputTensors)
     return outputs

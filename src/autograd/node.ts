@@ -51,6 +51,11 @@ export class RemovableHandle {
   }
 }
 
+/** A node as PyTorch's messages name it: the operation, not its derivative (`Mul` for `MulBackward0`). */
+export function operationName(node: Node): string {
+  return node.name().replace(/Backward(\d*)$/, (_, variant: string) => (variant === '0' ? '' : variant))
+}
+
 /** One recorded operation: given the gradients of its results, it computes those of its inputs. */
 export abstract class Node {
   /** Later operations have higher numbers and are differentiated first. */
@@ -107,7 +112,8 @@ export abstract class Node {
   }
 
   toString(): string {
-    return `<${this.name()}>`
+    // Some nodes have a C++ namespace in their name, which Python's class does not show.
+    return `<${this.name().replace(/^.*::/, '')}>`
   }
 
   [Symbol.for('nodejs.util.inspect.custom')](): string {

@@ -1,10 +1,12 @@
 // Tensors kept for backward, with the version at which they were saved.
 
+import { scalarTypeName } from '../core/dtype.ts'
 import { RuntimeError } from '../core/errors.ts'
 import { formatSizes } from '../core/shape.ts'
-import { Tensor } from '../tensor/tensor.ts'
-import { gradMode } from './mode.ts'
-import type { Node } from './node.ts'
+import { Storage } from '../tensor/storage.ts'
+import { type AutogradState, Tensor } from '../tensor/tensor.ts'
+import { noGrad } from './mode.ts'
+import { type Node, operationName } from './node.ts'
 
 /** Replaces saved tensors by something else and back, as `torch.autograd.graph.savedTensorsHooks`. */
 export interface SavedTensorHooks {
@@ -26,9 +28,11 @@ export function savedTensorsHooks<R>(hooks: SavedTensorHooks, body: () => R): R 
 
 export class SavedTensor {
   private readonly version: number
-  private tensor: Tensor | null
+  private readonly tensor: Tensor | null
   private readonly hooks: SavedTensorHooks | null
   private readonly packed: unknown
+  /** What autograd knew about a tensor that hooks have packed. */
+  private readonly history: AutogradState | null = null
 
   constructor(
     tensor: Tensor,
@@ -39,42 +43,45 @@ export class SavedTensor {
     if (this.hooks === null) this.tensor = tensor
     else {
       this.tensor = null
-      const before = gradMode.enabled
-      gradMode.enabled = false
-      this.packed = this.hooks.pack(tensor)
-      gradMode.enabled = before
+      if (tensor.autograd !== null) this.history = { ...tensor.autograd, grad: null }
+      const { hooks } = this
+      this.packed = noGrad(() => hooks.pack(tensor))
     }
   }
 
   /** The tensor, if its memory is as it was when saved; else PyTorch's error. */
   unpack(node: Node): Tensor {
-    if (this.hooks !== null) return this.hooks.unpack(this.packed)
+    if (this.hooks !== null) return this.unpackHooked(this.hooks)
     const tensor = this.tensor!
-    if (tensor.storage.version !== this.version) {
-      const what = this.isOutput
-        ? `, which is output ${tensor.autograd?.outputNumber ?? 0} of ${node.name()}`
-        : describeSource(tensor)
-      throw new RuntimeError(
-        `one of the variables needed for gradient computation has been modified by an inplace operation: [${tensorClass(tensor)} ${formatSizes(tensor.sizes)}]${what}, is at version ${tensor.storage.version}; expected version ${this.version} instead. Hint: enable anomaly detection to find the operation that failed to compute its gradient, with torch.autograd.set_detect_anomaly(True).`,
-      )
-    }
+    checkVersion(tensor, this.version, node, this.isOutput)
     return tensor
   }
-}
 
-function describeSource(tensor: Tensor): string {
-  const node = tensor.autograd?.gradFn
-  return node ? `, which is output ${tensor.autograd!.outputNumber} of ${node.name()}` : ''
-}
-
-function tensorClass(tensor: Tensor): string {
-  const names: Record<string, string> = {
-    float32: 'Float',
-    float64: 'Double',
-    float16: 'Half',
-    bfloat16: 'BFloat16',
+  private unpackHooked(hooks: SavedTensorHooks): Tensor {
+    // What the user's code makes here is the user's, whatever the engine does with memory of its own.
+    const { made } = Storage
+    Storage.made = null
+    try {
+      const given = hooks.unpack(this.packed)
+      if (this.history === null) return given
+      const tensor = alias(given)
+      tensor.autograd = { ...this.history }
+      return tensor
+    } finally {
+      Storage.made = made
+    }
   }
-  return `torch.${names[tensor.dtype.name] ?? 'Long'}Tensor`
+}
+
+/** Throws PyTorch's error if the memory of a tensor that `node` needs was changed in place since `version`. */
+export function checkVersion(tensor: Tensor, version: number, node: Node, isOutput = false): void {
+  if (tensor.storage.version === version) return
+  const source = isOutput ? node : (tensor.autograd?.gradFn ?? null)
+  const what =
+    source === null ? '' : `, which is output ${tensor.autograd?.outputNumber ?? 0} of ${operationName(source)},`
+  throw new RuntimeError(
+    `one of the variables needed for gradient computation has been modified by an inplace operation: [torch.${scalarTypeName(tensor.dtype)}Tensor ${formatSizes(tensor.sizes)}]${what} is at version ${tensor.storage.version}; expected version ${version} instead. Hint: enable anomaly detection to find the operation that failed to compute its gradient, with torch.autograd.set_detect_anomaly(True, check_nan=False).`,
+  )
 }
 
 /** A tensor over the same memory that autograd knows nothing of. */

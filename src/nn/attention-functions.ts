@@ -40,7 +40,10 @@ export const scaledDotProductAttention: Attention & FunctionInfo = fn<Attention>
       throw new RuntimeError(
         '_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True',
       )
-    let [k, v] = [key, value]
+    // Half-precision inputs are computed in float32 and rounded at the end, as PyTorch does.
+    const wide = (t: Tensor) => (t.dtype.itemsize === 2 && t.dtype.kind === 'float' ? t.float() : t)
+    const q = wide(query)
+    let [k, v] = [wide(key), wide(value)]
     if (enableGqa) {
       const groups = (t: Tensor) => query.sizes[query.ndim - 3] / t.sizes[t.ndim - 3]
       k = k.repeatInterleave(groups(k), -3)
@@ -48,14 +51,15 @@ export const scaledDotProductAttention: Attention & FunctionInfo = fn<Attention>
     }
     // Half of the scale to each side, as PyTorch does for stability.
     const half = Math.sqrt(scale ?? 1 / Math.sqrt(query.sizes[query.ndim - 1]))
-    let scores = query.mul(half).matmul(k.transpose(-2, -1).mul(half))
+    let scores = q.mul(half).matmul(k.transpose(-2, -1).mul(half))
     const [rows, columns] = [query.sizes[query.ndim - 2], key.sizes[key.ndim - 2]]
     let mask = attnMask
     if (isCausal) mask = ones([rows, columns], { dtype: bool, device: query.device }).tril()
-    if (mask !== null) scores = scores.add(additiveMask(mask, query.dtype, false))
+    if (mask !== null) scores = scores.add(additiveMask(mask, q.dtype, false))
     let weights = attnMask === null ? scores.softmax(-1) : softmaxOfMasked(scores)
     if (dropoutP > 0) weights = dropout(weights, dropoutP)
-    return weights.matmul(v)
+    const result = weights.matmul(v)
+    return result.dtype === query.dtype ? result : result.to(query.dtype)
   },
   { method: false },
 )

@@ -19,6 +19,7 @@ export {
   rmsNorm,
   softmax,
 } from '../ops/normalization.ts'
+export { pdist } from '../ops/pairwise-distances.ts'
 export { pad } from '../ops/padding.ts'
 export * from '../ops/pooling.ts'
 export { multiHeadAttentionForward, scaledDotProductAttention } from './attention-functions.ts'

@@ -68,6 +68,10 @@ import { listChildren, listMembers, listModules, listNamedMembers, type NamedOpt
  *     const line = new Line()
  *     line(torch.tensor([2.5]))
  *
+ * Fields are looked at at the first call and at every traversal (`parameters()`, `stateDict()`, `to()`, ...), as nothing
+ * can watch an assignment to them: what cannot take the place of a parameter, buffer or child is refused then, with
+ * PyTorch's TypeError. New fields register in the order in which the object has them.
+ *
  * A trailing plain object among the arguments of a call is what hooks see as keyword arguments.
  */
 export class Module {

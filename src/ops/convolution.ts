@@ -1,10 +1,11 @@
 // Convolutions of 1 to 3 dimensions and their transposes. The three products that belong together (output, gradient of
 // the input, gradient of the weight) are contractions of the same kernel over differently strided operands.
 
+import { float32 } from '../core/dtype.ts'
 import { RuntimeError, TypeError_ } from '../core/errors.ts'
 import { formatSizes } from '../core/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
-import { copyRaw } from './conversion.ts'
+import { copyRaw, to } from './conversion.ts'
 import { fullTensor } from './creation.ts'
 import { emptyTensor, launch, operand } from './launch.ts'
 import { contractionKernel } from './matmul.ts'
@@ -181,6 +182,16 @@ function convolveWeightGradient(
   return out
 }
 
+// A product and its bias; in the half types rounded once, after the bias, as in PyTorch.
+function withBias(
+  product: (x: Tensor, weight: Tensor) => Tensor,
+  [x, weight, bias]: readonly Tensor[],
+): Tensor {
+  if (bias === undefined || x.dtype.itemsize !== 2) return addBias(product(x, weight), bias)
+  const [a, w, b] = [x, weight, bias].map((t) => to(t, float32))
+  return to(addBias(product(a, w), b), x.dtype)
+}
+
 function addBias(out: Tensor, bias: Tensor | undefined): Tensor {
   return bias === undefined ? out : out.add_(view(bias, [-1, ...new Array<number>(out.ndim - 2).fill(1)]))
 }
@@ -189,7 +200,7 @@ const biasGradient = (g: Tensor): Tensor => g.sum(g.sizes.map((_, d) => d).filte
 
 const convolutionOp: Op<Geometry> = {
   node: 'ConvolutionBackward0',
-  forward: ([x, weight, bias], g) => addBias(convolve(x, weight, g), bias),
+  forward: (inputs, g) => withBias((x, weight) => convolve(x, weight, g), inputs),
   saves: [0, 1],
   backward: ([grad], c) => {
     const [x, weight] = [c.input(0), c.input(1)]
@@ -215,7 +226,8 @@ function narrowed(x: Tensor, sizes: readonly number[]): Tensor {
 // Also the transposed convolution: x takes the place of the gradient.
 const inputGradientOp: Op<SizedGeometry> = {
   node: 'ConvolutionBackward0',
-  forward: ([grad, weight, bias], g) => addBias(convolveInputGradient(grad, weight, g.sizes, g), bias),
+  forward: (inputs, g) =>
+    withBias((grad, weight) => convolveInputGradient(grad, weight, g.sizes, g), inputs),
   saves: [0, 1],
   backward: ([gg], c) => {
     const [grad, weight] = [c.input(0), c.input(1)]

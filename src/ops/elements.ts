@@ -8,11 +8,14 @@ import type { Scalar } from './pointwise.ts'
 export function asElement(value: Scalar, dtype: DType): Scalar {
   if (dtype === bool) return Boolean(value)
   if (dtype.kind === 'float') return typeof value === 'boolean' ? Number(value) : value
-  const { min, max } = iinfo(dtype)
+  const { max } = iinfo(dtype)
+  const whole = typeof value === 'bigint' || Number.isInteger(Number(value))
+  // A negative whole number stands for its two's complement where the dtype has no sign.
+  const least = dtype.isSigned || !whole ? Number(iinfo(dtype).min) : -Number(max)
   const inRange =
     typeof value === 'bigint'
-      ? value >= min && value <= max
-      : Number(value) >= Number(min) && Number(value) <= Number(max)
+      ? value >= BigInt(least) && value <= max
+      : Number(value) >= least && Number(value) <= Number(max)
   if (!inRange) throw new RuntimeError(`value cannot be converted to type ${dtype.name}_t without overflow`)
   return typeof value === 'bigint' ? value : Math.trunc(Number(value))
 }

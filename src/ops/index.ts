@@ -23,10 +23,13 @@ export {
   zeros,
 } from './creation.ts'
 export { cosineSimilarity, pairwiseDistance } from './distances.ts'
+export { torchVander as vander } from '../linalg/products.ts'
+export { einsum } from './einsum.ts'
 export { gridSampler, gridSampler2d, gridSampler3d } from './grid-sample.ts'
 export * from './joining.ts'
 export { chainMatmul } from './matmul.ts'
 export { constantPadNd } from './padding.ts'
+export { cdist } from './pairwise-distances.ts'
 export * from './random.ts'
 export { stdMean, varMean } from './reductions.ts'
 export * from './tensor-functions.ts'

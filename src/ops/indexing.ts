@@ -13,7 +13,7 @@ import {
   wrapDim,
 } from '../core/shape.ts'
 import * as k from '../kernels/expr.ts'
-import { valueTypeOf } from '../kernels/expr.ts'
+import { type Expr, valueTypeOf } from '../kernels/expr.ts'
 import { type Kernel, KernelBuilder } from '../kernels/kernel.ts'
 import { data } from '../tensor/data.ts'
 import { Tensor } from '../tensor/tensor.ts'
@@ -74,6 +74,14 @@ const scatterKernels = new Map<string, Kernel>()
 
 export type ScatterMode = 'set' | 'add' | 'multiply' | 'amax' | 'amin'
 
+// What is there and what is written, together. Booleans are or'ed where numbers are added.
+function combined(mode: ScatterMode, old: Expr, value: Expr): Expr {
+  const isBool = old.type === 'bool'
+  if (mode === 'amax' || mode === 'add') return isBool ? k.or(old, value) : k.max(old, value)
+  if (isBool) return k.and(old, value)
+  return mode === 'multiply' ? k.mul(old, value) : k.min(old, value)
+}
+
 function scatterKernel(
   dtype: DType,
   indexDTypes: readonly DType[],
@@ -89,19 +97,8 @@ function scatterKernel(
     const type = valueTypeOf(dtype)
     const value = source === null ? b.scalar(type) : k.cast(b.read(b.input(source)), type)
     const at = indices.map((i) => b.read(i))
-    if (mode === 'set' || mode === 'add') b.write(out, value, { at, mode })
-    else {
-      const old = b.read(out, { at })
-      const combined =
-        mode === 'multiply'
-          ? type === 'bool'
-            ? k.and(old, value)
-            : k.mul(old, value)
-          : mode === 'amax'
-            ? k.max(old, value)
-            : k.min(old, value)
-      b.write(out, combined, { at })
-    }
+    if (mode === 'set' || (mode === 'add' && type !== 'bool')) b.write(out, value, { at, mode })
+    else b.write(out, combined(mode, b.read(out, { at }), value), { at })
     kernel = b.build()
     scatterKernels.set(key, kernel)
   }
@@ -199,7 +196,7 @@ interface ScatterAttributes extends DimIndex {
   readonly value: Scalar | null
 }
 
-function scatterInto(
+export function scatterInto(
   self: Tensor,
   { dim, index, mode, value }: ScatterAttributes,
   source: Tensor | null,
@@ -235,7 +232,7 @@ const scatterTensorOp = scatterNode('ScatterBackward0')
 const scatterNumberOp = scatterNode('ScatterBackward1')
 const scatterAddOp = scatterNode('ScatterAddBackward0')
 
-function prepareScatter(
+export function prepareScatter(
   name: string,
   x: Tensor,
   dim: number,
@@ -403,7 +400,7 @@ const indexAddOp = indexWriteOp('IndexAddBackward0')
 const indexCopyOp = indexWriteOp('IndexCopyBackward0')
 const indexFillOp = indexWriteOp('IndexFillBackward0')
 
-function prepareIndexWrite(
+export function prepareIndexWrite(
   name: string,
   x: Tensor,
   dim: number,
@@ -553,7 +550,7 @@ export const indexFill: IndexFill & FunctionInfo & { readonly inPlace: IndexFill
 
 // ---- take, maskedSelect -------------------------------------------------------------------------------------------------------
 
-const wrapNegative = (index: Tensor, size: number): Tensor => where(index.lt(0), index.add(size), index)
+export const wrapNegative = (index: Tensor, size: number): Tensor => where(index.lt(0), index.add(size), index)
 
 const takeOp: Op<Tensor> = {
   node: 'TakeBackward0',
@@ -613,7 +610,7 @@ export const takeAlongDim: TakeAlongDim & FunctionInfo = fn<TakeAlongDim>(
 )
 
 /** Positions (C order) at which a mask is true. */
-function truePositions(mask: Tensor): Tensor {
+export function truePositions(mask: Tensor): Tensor {
   const values = data(mask) as Uint8Array
   const found: number[] = []
   for (let i = 0; i < values.length; i++) if (values[i]) found.push(i)
@@ -702,7 +699,7 @@ function asIndexTensor(component: Tensor | readonly (number | boolean)[]): Tenso
   return component.length === 0 ? emptyTensor([0], int64) : makeTensor(component)
 }
 
-const isMask = (x: Tensor): boolean => x.dtype === bool || x.dtype.name === 'uint8'
+export const isMask = (x: Tensor): boolean => x.dtype === bool || x.dtype.name === 'uint8'
 
 function dimsUsed(component: Index): number {
   if (component === null || component === '...' || typeof component === 'boolean') return 0

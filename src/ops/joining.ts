@@ -11,7 +11,7 @@ import { fullTensor } from './creation.ts'
 import { indexVector } from './index-vector.ts'
 import { commonDevice, emptyTensor } from './launch.ts'
 import { apply, checkOptions, describe, type FunctionInfo, fn, isOptions, type Op } from './op.ts'
-import { expand, flatten, narrow, reshape, select, slice, transpose, unsqueeze, view } from './views.ts'
+import { expand, flatten, narrow, reshape, select, slice, unsqueeze, view } from './views.ts'
 
 interface CatAttributes {
   readonly dim: number
@@ -233,9 +233,7 @@ function grids(tensors: unknown, { indexing = 'ij' }: MeshgridOptions): Tensor[]
       sizes,
     ),
   )
-  if (!swap) return results
-  const swapped = results.map((g) => transpose(g, 0, 1))
-  return [swapped[1], swapped[0], ...swapped.slice(2)]
+  return swap ? [results[1], results[0], ...results.slice(2)] : results
 }
 
 /** Tensors stretched to their common shape. */

@@ -473,19 +473,25 @@ function contractAlong(a: Tensor, b: Tensor, dims: number | readonly (readonly n
   if (typeof dims === 'number' && dims < 0)
     throw new RuntimeError(`tensordot expects dims >= 0, but got dims=${dims}`)
   if (listA.length !== listB.length) throw new RuntimeError('both dimension lists should have same length')
+  // A dimension of size 1 stretches: then the other is summed.
+  let [x, y] = [a, b]
   listA.forEach((d, i) => {
-    if (a.sizes[d] !== b.sizes[listB[i]])
+    const e = listB[i]
+    if (a.sizes[d] === b.sizes[e]) return
+    if (a.sizes[d] === 1) y = y.sum(e, { keepdim: true })
+    else if (b.sizes[e] === 1) x = x.sum(d, { keepdim: true })
+    else
       throw new RuntimeError(
-        `contracted dimensions need to match, but first has size ${a.sizes[d]} in dim ${d} and second has size ${b.sizes[listB[i]]} in dim ${listB[i]}`,
+        `contracted dimensions need to match, but first has size ${a.sizes[d]} in dim ${d} and second has size ${b.sizes[e]} in dim ${e}`,
       )
   })
   const freeA = a.sizes.map((_, d) => d).filter((d) => !listA.includes(d))
   const freeB = b.sizes.map((_, d) => d).filter((d) => !listB.includes(d))
-  const count = listA.reduce((n, d) => n * a.sizes[d], 1)
+  const count = listA.reduce((n, d) => n * x.sizes[d], 1)
   const sizesA = freeA.map((d) => a.sizes[d])
   const sizesB = freeB.map((d) => b.sizes[d])
-  const left = reshape(a.permute([...freeA, ...listA]), [sizesA.reduce((n, x) => n * x, 1), count])
-  const right = reshape(b.permute([...listB, ...freeB]), [count, sizesB.reduce((n, x) => n * x, 1)])
+  const left = reshape(x.permute([...freeA, ...listA]), [sizesA.reduce((n, x) => n * x, 1), count])
+  const right = reshape(y.permute([...listB, ...freeB]), [count, sizesB.reduce((n, x) => n * x, 1)])
   return view(mm(left, right), [...sizesA, ...sizesB])
 }
 

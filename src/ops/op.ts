@@ -2,7 +2,8 @@
 
 import { gradMode } from '../autograd/mode.ts'
 import { type Edge, Node, type OutputInfo } from '../autograd/node.ts'
-import { alias, SavedTensor } from '../autograd/saved.ts'
+import { alias, checkVersion, SavedTensor } from '../autograd/saved.ts'
+import { forbiddenChange, setGradFn } from '../autograd/view-edge.ts'
 import { RuntimeError, TypeError_ } from '../core/errors.ts'
 import { pyRepr } from '../core/python.ts'
 import { Tensor } from '../tensor/tensor.ts'
@@ -42,7 +43,9 @@ export interface Op<A> {
 class OpNode<A> extends Node implements BackwardContext<A> {
   private saved: (SavedTensor | null)[] | null
   private savedOutputs: (SavedTensor | null)[] | null
-  readonly attributes: A
+  private given: A | null
+  /** The tensors among the attributes, such as indices, with the versions at which they were given. */
+  private held: readonly Held[] | null
   readonly inputSizes: readonly (readonly number[])[]
   readonly inputDTypes: readonly Tensor['dtype'][]
 
@@ -54,7 +57,8 @@ class OpNode<A> extends Node implements BackwardContext<A> {
     attributes: A,
   ) {
     super(name)
-    this.attributes = attributes
+    this.given = attributes
+    this.held = tensorsIn(attributes)
     this.inputSizes = inputs.map((x) => x.sizes)
     this.inputDTypes = inputs.map((x) => x.dtype)
     this.edges = inputs.map(gradientEdge)
@@ -70,6 +74,10 @@ class OpNode<A> extends Node implements BackwardContext<A> {
     const { savesOutputs } = this.op
     if (savesOutputs !== undefined)
       this.savedOutputs = outputs.map((x, i) => (savesOutputs.includes(i) ? new SavedTensor(x, true) : null))
+  }
+
+  get attributes(): A {
+    return this.given as A
   }
 
   input(index: number): Tensor {
@@ -93,15 +101,47 @@ class OpNode<A> extends Node implements BackwardContext<A> {
   override apply(grads: readonly (Tensor | null)[]): readonly (Tensor | null)[] {
     if (grads.every((g) => g === null)) return this.edges.map(() => null)
     // PyTorch complains only where something was saved.
-    if (this.saved === null && (this.op.saves !== undefined || this.op.savesOutputs !== undefined))
+    const { saves, savesOutputs } = this.op
+    if (this.held === null || (this.saved === null && (saves !== undefined || savesOutputs !== undefined)))
       throw freedError()
+    // Statistics, which are floats, may go on changing; an index or a mask must be what it was.
+    for (const { tensor, version } of this.held)
+      if (tensor.dtype.kind !== 'float') checkVersion(tensor, version, this)
     return this.op.backward(grads, this)
   }
 
   override release(): void {
     this.saved = null
     this.savedOutputs = null
+    if (this.held !== none) {
+      this.given = null
+      this.held = null
+    }
   }
+}
+
+interface Held {
+  readonly tensor: Tensor
+  readonly version: number
+}
+
+const none: readonly Held[] = []
+
+// Tensors that are fields of an operation's attributes, or in lists there.
+function tensorsIn(attributes: unknown): readonly Held[] {
+  if (typeof attributes !== 'object' || attributes === null || ArrayBuffer.isView(attributes)) return none
+  const found: Held[] = []
+  const add = (value: unknown): boolean => {
+    if (!(value instanceof Tensor)) return false
+    found.push({ tensor: value, version: value.storage.version })
+    return true
+  }
+  if (add(attributes)) return found
+  for (const key in attributes) {
+    const value = (attributes as Record<string, unknown>)[key]
+    if (!add(value) && Array.isArray(value)) value.forEach(add)
+  }
+  return found.length === 0 ? none : found
 }
 
 export function freedError(): RuntimeError {
@@ -112,8 +152,11 @@ export function freedError(): RuntimeError {
 
 /** Adds the gradients that reach it to a leaf's `grad`. */
 export class AccumulateGrad extends Node {
+  // Gradients are added to leaves as soon as they are complete.
+  override readonly sequence = Number.POSITIVE_INFINITY
+
   constructor(readonly variable: Tensor) {
-    super('AccumulateGrad')
+    super('torch::autograd::AccumulateGrad')
     this.outputs = [infoOf(variable)]
   }
 
@@ -145,10 +188,8 @@ export function setHistory(
   node.outputs = outputs.map(infoOf)
   outputs.forEach((output, i) => {
     if (output.dtype.kind !== 'float' || nonDifferentiable?.includes(i)) return
-    const state = output.ensureAutograd()
-    state.gradFn = node
-    state.outputNumber = i
-    state.viewVersion = output.storage.version
+    setGradFn(output, node, i)
+    output.viewVersion = output.storage.version
   })
 }
 
@@ -164,10 +205,7 @@ export function anyRequiresGrad(inputs: readonly Tensor[]): boolean {
 
 /** Runs an operation with several results and records it where a gradient may be asked for. */
 export function applyMany<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A): readonly Tensor[] {
-  if (!gradMode.enabled || !anyRequiresGrad(inputs)) {
-    const results = op.forward(inputs, attributes)
-    return results instanceof Tensor ? [results] : results
-  }
+  if (!gradMode.enabled || !anyRequiresGrad(inputs)) return withOwnMemory(op.forward(inputs, attributes), inputs)
   gradMode.enabled = false
   let results: Tensor | readonly Tensor[]
   try {
@@ -175,8 +213,19 @@ export function applyMany<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A
   } finally {
     gradMode.enabled = true
   }
-  const outputs = results instanceof Tensor ? [results] : results
+  const outputs = withOwnMemory(results, inputs)
   record(op, inputs, attributes, outputs)
+  return outputs
+}
+
+// A result that `forward` made as a view of memory of its own is no view to anybody else.
+function withOwnMemory(results: Tensor | readonly Tensor[], inputs: readonly Tensor[]): readonly Tensor[] {
+  const outputs = results instanceof Tensor ? [results] : results
+  for (const output of outputs)
+    if (output.base !== null && !inputs.some((x) => x.storage === output.storage)) {
+      output.base = null
+      output.viewOrigin = 'one'
+    }
   return outputs
 }
 
@@ -208,20 +257,18 @@ export function setCopySlicesMaker(maker: (base: Tensor, view: Tensor, inner: No
   makeCopySlices = maker
 }
 
-/** Throws PyTorch's error if a tensor may not be changed in place while gradients are recorded. */
+/** Throws PyTorch's error if a tensor may not be changed in place where that is to be recorded. */
 export function checkInPlace(x: Tensor): void {
-  if (!gradMode.enabled) return
-  const source = x.base ?? x
-  if (x.autograd?.requiresGrad && x.isLeaf)
+  const { base } = x
+  if (base !== null) {
+    if (x.viewOrigin !== 'one') throw forbiddenChange(x)
+    if (base.isLeaf && base.requiresGrad)
+      throw new RuntimeError(
+        'a view of a leaf Variable that requires grad is being used in an in-place operation.',
+      )
+  }
+  if (x.isLeaf && x.requiresGrad)
     throw new RuntimeError('a leaf Variable that requires grad is being used in an in-place operation.')
-  if (source !== x && source.autograd?.requiresGrad && source.isLeaf)
-    throw new RuntimeError(
-      'a view of a leaf Variable that requires grad is being used in an in-place operation.',
-    )
-  if (x.gradFn?.name().startsWith('Unbind') || x.gradFn?.name().startsWith('Split'))
-    throw new RuntimeError(
-      `Output ${x.autograd!.outputNumber} of ${x.gradFn.name()} is a view and is being modified inplace. This view is the output of a function that returns multiple views. Such functions do not allow the output views to be modified inplace. You should replace the inplace operation by an out-of-place one.`,
-    )
 }
 
 /**
@@ -235,8 +282,9 @@ export function applyInPlace<A>(
   write: () => void,
 ): Tensor {
   const self = inputs[0]
-  checkInPlace(self)
-  const recording = gradMode.enabled && self.dtype.kind === 'float' && anyRequiresGrad(inputs)
+  const differentiable = gradMode.enabled && (anyRequiresGrad(inputs) || (self.base?.requiresGrad ?? false))
+  if (differentiable) checkInPlace(self)
+  const recording = differentiable && self.dtype.kind === 'float'
   let node: OpNode<A> | null = null
   if (recording) {
     // What the derivative needs of the old contents is copied before they go.
@@ -278,22 +326,16 @@ function keptCopy(x: Tensor): Tensor {
 /** Makes `node` the history of a tensor changed in place; a view's base gets a node that differentiates the slice. */
 export function rebaseHistory(self: Tensor, node: Node): void {
   node.outputs = [infoOf(self)]
-  if (self.base !== null) {
-    const { base } = self
-    const slices = makeCopySlices!(base, self, node)
-    slices.outputs = [infoOf(base)]
-    const state = base.ensureAutograd()
-    state.gradFn = slices
-    state.outputNumber = 0
-    state.requiresGrad = false
-    // The view is recorded anew from its base when it is next asked.
-    self.ensureAutograd().viewVersion = -1
+  const { base } = self
+  if (base === null) {
+    setGradFn(self, node, 0)
     return
   }
-  const state = self.ensureAutograd()
-  state.gradFn = node
-  state.outputNumber = 0
-  state.viewVersion = self.storage.version
+  const slices = makeCopySlices!(base, self, node)
+  slices.outputs = [infoOf(base)]
+  setGradFn(base, slices, 0)
+  base.ensureAutograd().requiresGrad = false
+  // The view is recorded anew from its base when it is next asked: its version is no longer the storage's.
 }
 
 // ---- functions and methods ------------------------------------------------------------------------------------------

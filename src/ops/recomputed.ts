@@ -29,15 +29,10 @@ export function recomputedOp<A>(
           return again ? view(x, sizes) : x.detach().requiresGrad_()
         })
         const wanted = xs.map((_, i) => i).filter((i) => c.needs(i))
-        const grads = grad(
-          compose(xs, c.attributes),
-          wanted.map((i) => xs[i]),
-          {
-            gradOutputs: g,
-            createGraph: again,
-            allowUnused: true,
-          },
-        )
+        const out = compose(xs, c.attributes)
+        if (!out.requiresGrad) return xs.map((x, i) => (c.needs(i) ? x.detach().mul(0) : null))
+        const inputsWanted = wanted.map((i) => xs[i])
+        const grads = grad(out, inputsWanted, { gradOutputs: g, createGraph: again, allowUnused: true })
         return xs.map((x, i) => (c.needs(i) ? (grads[wanted.indexOf(i)] ?? x.detach().mul(0)) : null))
       })
     },

@@ -1,17 +1,20 @@
 // Views that change a tensor itself: t_, transpose_, squeeze_, unsqueeze_, detach_ of shape only.
 
 import type { Tensor } from '../tensor/tensor.ts'
+import { gradMode } from '../autograd/mode.ts'
 import { checkInPlace, rebaseHistory } from './op.ts'
 import { squeeze, t, transpose, unsqueeze } from './views.ts'
 
 // Takes over the shape and the history of a view of the same tensor; PyTorch numbers these nodes 1.
 function become(x: Tensor, viewed: Tensor): Tensor {
-  checkInPlace(x)
+  if (gradMode.enabled && x.requiresGrad) checkInPlace(x)
   x.sizes = viewed.sizes
   x.strides = viewed.strides
   x.offset = viewed.offset
+  x.storage.version++
   const node = viewed.autograd?.gradFn
-  if (node) {
+  // A view is recorded anew when it is next asked, with its new shape; the memory of its base did not change.
+  if (node && x.base === null) {
     node.rename(node.name().replace(/\d+$/, '1'))
     rebaseHistory(x, node)
   }

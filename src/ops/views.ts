@@ -2,7 +2,7 @@
 
 import { gradMode } from '../autograd/mode.ts'
 import { Node } from '../autograd/node.ts'
-import { setViewNodeMaker } from '../autograd/view-edge.ts'
+import { markView, setViewNodeMaker } from '../autograd/view-edge.ts'
 import { int64 } from '../core/dtype.ts'
 import { IndexError, RuntimeError, TypeError_ } from '../core/errors.ts'
 import {
@@ -11,7 +11,6 @@ import {
   inferSize,
   isContiguous,
   numelOf,
-  sameSizes,
   viewStrides,
   wrapDim,
 } from '../core/shape.ts'
@@ -43,7 +42,7 @@ function makeView<A>(
   attributes: A,
 ): Tensor {
   const result = new Tensor(x.storage, sizes, strides, offset, x.dtype)
-  result.base = x.base ?? x
+  markView(result, x)
   if (gradMode.enabled && anyRequiresGrad([x])) record(op, [x], attributes, [result])
   return result
 }
@@ -501,7 +500,7 @@ function splitInto(
     const sizes = [...x.sizes]
     sizes[dim] = length
     const part = new Tensor(x.storage, sizes, x.strides, x.offset + start * x.strides[dim], x.dtype)
-    part.base = x.base ?? x
+    markView(part, x, 'several')
     start += length
     return part
   })
@@ -595,7 +594,7 @@ export const unbind: Unbind & FunctionInfo = fn<Unbind>(
     const strides = x.strides.filter((_, k) => k !== d)
     const parts = Array.from({ length: x.sizes[d] }, (_, i) => {
       const part = new Tensor(x.storage, sizes, strides, x.offset + i * x.strides[d], x.dtype)
-      part.base = x.base ?? x
+      markView(part, x, 'several')
       return part
     })
     if (gradMode.enabled && anyRequiresGrad([x])) record(unbindOp, [x], d, parts)
@@ -680,41 +679,45 @@ export function unfold(x: Tensor, dimension: number, size: number, step: number)
 
 // ---- any strides ----------------------------------------------------------------------------------------------------------
 
-interface Geometry {
+/** Where the elements of a tensor lie in its storage. */
+interface Place {
   readonly sizes: readonly number[]
   readonly strides: readonly number[]
   /** Position in the storage, in elements. */
   readonly offset: number
-  /** The geometry of the tensor that the view is taken from. */
-  readonly from: {
-    readonly sizes: readonly number[]
-    readonly strides: readonly number[]
-    readonly offset: number
-  }
+}
+
+interface Geometry extends Place {
+  /** The tensor that the view is taken from. */
+  readonly from: Place
+}
+
+const placeOf = ({ sizes, strides, offset }: Tensor): Place => ({ sizes, strides, offset })
+
+/** Zeros for the stretch of a storage that two places span, and that stretch's beginning in the storage. */
+function commonMemory(a: Place, b: Place, like: Tensor): { flat: Tensor; origin: number } {
+  const origin = Math.min(a.offset, b.offset)
+  let length = 1
+  for (const { sizes, strides, offset } of [a, b])
+    if (numelOf(sizes) > 0)
+      length = Math.max(length, sizes.reduce((last, n, d) => last + (n - 1) * strides[d], offset - origin) + 1)
+  return { flat: fullTensor([length], 0, like.dtype, like.device), origin }
+}
+
+/** The view of a stretch of memory that begins at `origin` which shows a place. */
+function within(flat: Tensor, { sizes, strides, offset }: Place, origin: number): Tensor {
+  return asStrided(flat, sizes, strides, offset - origin)
 }
 
 /** Adds the gradient of a strided view into the place that the view looks at. */
-function stridedGradient(g: Tensor, { sizes, strides, offset, from }: Geometry): Tensor {
-  // The view's elements as positions in the memory that the source tensor spans.
-  let length = 1
-  const extend = (s: readonly number[], st: readonly number[], start: number) => {
-    if (numelOf(s) > 0)
-      length = Math.max(length, start + s.reduce((sum, n, d) => sum + (n - 1) * st[d], 0) + 1)
+function stridedGradient(g: Tensor, geometry: Geometry): Tensor {
+  const { sizes, strides, offset, from } = geometry
+  const { flat, origin } = commonMemory(from, geometry, g)
+  if (injective(sizes, strides)) {
+    within(flat, geometry, origin).copy_(g)
+    return within(flat, from, origin)
   }
-  const origin = Math.min(from.offset, offset)
-  extend(from.sizes, from.strides, from.offset - origin)
-  extend(sizes, strides, offset - origin)
-  const flat = fullTensor([length], 0, g.dtype, g.device)
-  const overlapping = sizes.some((n, d) => n > 1 && strides[d] === 0) || !injective(sizes, strides)
-  let result: Tensor
-  if (overlapping) {
-    const index = positions(sizes, strides, offset - origin)
-    result = flat.indexAdd(0, index, reshape(g, [-1]))
-  } else {
-    asStrided(flat, sizes, strides, offset - origin).copy_(g)
-    result = flat
-  }
-  return asStrided(result, from.sizes, from.strides, from.offset - origin)
+  return within(flat.indexAdd(0, positions(sizes, strides, offset - origin), reshape(g, [-1])), from, origin)
 }
 
 function injective(sizes: readonly number[], strides: readonly number[]): boolean {
@@ -783,7 +786,7 @@ function geometryOf(
   strides: readonly number[],
   offset: number,
 ): Geometry {
-  return { sizes, strides, offset, from: { sizes: x.sizes, strides: x.strides, offset: x.offset } }
+  return { sizes, strides, offset, from: placeOf(x) }
 }
 
 // A view whose memory was changed in place is recorded anew as a strided view of its base.
@@ -795,36 +798,42 @@ setViewNodeMaker((base, viewed) => {
 
 /** A change of a view, as a change of its base: the gradient of the part goes through `inner`, the rest passes. */
 export class CopySlices extends Node {
+  private readonly whole: Place
+  private readonly part: Place
+
   constructor(
     base: Tensor,
-    private readonly part: { sizes: readonly number[]; strides: readonly number[]; offset: number },
+    view: Tensor,
     private readonly inner: Node,
   ) {
     super('torch::autograd::CopySlices')
-    this.geometry = { sizes: base.sizes, strides: base.strides, offset: base.offset }
+    this.whole = placeOf(base)
+    this.part = placeOf(view)
     this.edges = [gradientEdge(base), ...inner.edges.slice(1)]
   }
-
-  private readonly geometry: { sizes: readonly number[]; strides: readonly number[]; offset: number }
 
   override apply(grads: readonly (Tensor | null)[]): readonly (Tensor | null)[] {
     const grad = grads[0]
     if (grad === null) return this.edges.map(() => null)
-    const { sizes, strides, offset } = this.geometry
-    // A copy in the base's own layout, so that the part can be addressed by its strides.
-    const dense = isContiguous(sizes, strides) ? strides : contiguousStrides(sizes)
-    const result = sameSizes(dense, strides) ? clone(contiguous(grad)) : clone(grad)
-    const place = asStrided(
-      result,
-      this.part.sizes,
-      this.part.strides,
-      result.offset + this.part.offset - offset,
-    )
-    const inner = this.inner.apply([clone(place)])
+    const { result, part } = this.copyOf(grad)
+    const inner = this.inner.apply([clone(part)])
     const own = inner[0]
-    if (own === null || own === undefined) place.zero_()
-    else place.copy_(own)
+    if (own === null || own === undefined) part.zero_()
+    else part.copy_(own)
     return [result, ...inner.slice(1)]
+  }
+
+  // A copy in the base's own layout, and the part of it that was changed.
+  private copyOf(grad: Tensor): { result: Tensor; part: Tensor } {
+    const { whole, part } = this
+    if (isContiguous(whole.sizes, whole.strides)) {
+      const result = clone(contiguous(grad))
+      return { result, part: within(result, part, whole.offset) }
+    }
+    const { flat, origin } = commonMemory(whole, part, grad)
+    const result = within(flat, whole, origin)
+    result.copy_(grad)
+    return { result, part: within(flat, part, origin) }
   }
 
   override release(): void {
@@ -832,7 +841,4 @@ export class CopySlices extends Node {
   }
 }
 
-setCopySlicesMaker(
-  (base, viewed, inner) =>
-    new CopySlices(base, { sizes: viewed.sizes, strides: viewed.strides, offset: viewed.offset }, inner),
-)
+setCopySlicesMaker((base, view, inner) => new CopySlices(base, view, inner))

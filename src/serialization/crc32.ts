@@ -1,6 +1,7 @@
 // CRC-32 as zip archives use it (polynomial 0xEDB88320): Node's own where there is one, else sixteen bytes a step.
 
-const tables: readonly Int32Array[] = makeTables(16)
+// Made when first used: most programs never need them.
+let tables: readonly Int32Array[] | null = null
 
 function makeTables(count: number): Int32Array[] {
   const first = new Int32Array(256)
@@ -17,6 +18,7 @@ function makeTables(count: number): Int32Array[] {
 
 /** The same sum in plain JavaScript, by slicing-by-16 (Intel's "slicing-by-8", Kounavis and Berry 2005, doubled). */
 export function crc32Portable(bytes: Uint8Array, crc = 0): number {
+  tables ??= makeTables(16)
   const [t0, t1, t2, t3, t4, t5, t6, t7, t8, t9, ta, tb, tc, td, te, tf] = tables
   let c = ~crc
   let i = 0
@@ -55,5 +57,10 @@ function nativeCrc32(): Crc32 | null {
   return typeof zlib?.crc32 === 'function' ? zlib.crc32 : null
 }
 
+let chosen: Crc32 | null = null
+
 /** The CRC-32 of bytes; give the sum so far as `crc` to go on from it. */
-export const crc32: Crc32 = nativeCrc32() ?? crc32Portable
+export function crc32(bytes: Uint8Array, crc = 0): number {
+  chosen ??= nativeCrc32() ?? crc32Portable
+  return chosen(bytes, crc)
+}

@@ -26,13 +26,21 @@ export function formatTensor(x: Tensor): string {
   const needsNoDType =
     dtype === getDefaultDtype() || (readable && !empty && (dtype === int64 || dtype === bool))
   if (!needsNoDType) suffixes.push(`dtype=${dtype}`)
-  const node = x.gradFn
-  // Some nodes have a C++ namespace in their name, which Python's class does not show.
-  if (node !== null) suffixes.push(`grad_fn=<${node.name().replace(/^.*::/, '')}>`)
-  else if (x.requiresGrad) suffixes.push('requires_grad=True')
+  const history = describeHistory(x)
+  if (history !== null) suffixes.push(history)
 
   const contents = readable ? formatElements(x, indent) : '...'
   return addSuffixes(prefix + contents, suffixes, indent)
+}
+
+function describeHistory(x: Tensor): string | null {
+  try {
+    if (x.gradFn !== null) return `grad_fn=${x.gradFn}`
+    return x.requiresGrad ? 'requires_grad=True' : null
+  } catch {
+    // A view that must not be used any more, as what it shows was changed in place, can still be looked at.
+    return 'grad_fn=<Invalid>'
+  }
 }
 
 /** PyTorch's text of an `nn.Parameter`. */

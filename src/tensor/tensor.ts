@@ -2,10 +2,10 @@
 // ops/ that methods.ts installs as methods; TensorMethods gives them their types.
 
 import type { GradientHook, Node } from '../autograd/node.ts'
-import { edgeVersionIsCurrent, regenerateViewEdge } from '../autograd/view-edge.ts'
+import { refreshView, type ViewOrigin } from '../autograd/view-edge.ts'
 import type { Device } from '../core/device.ts'
 import type { DType } from '../core/dtype.ts'
-import { RuntimeError } from '../core/errors.ts'
+import { RuntimeError, TypeError_ } from '../core/errors.ts'
 import { isContiguous, makeSize, numelOf, type Size, wrapDim } from '../core/shape.ts'
 import type { TensorMethods } from './methods.ts'
 import { formatTensor } from './print.ts'
@@ -23,8 +23,6 @@ export interface AutogradState {
   hooks: Map<number, GradientHook> | null
   postAccumulateHooks: Map<number, (tensor: Tensor) => void> | null
   retainsGrad: boolean
-  /** For views: the storage's version at which `gradFn` was right. */
-  viewVersion: number
 }
 
 /**
@@ -42,6 +40,10 @@ export class Tensor {
   offset: number
   /** The tensor whose memory this is a view of, null for tensors that are no view. */
   base: Tensor | null = null
+  /** For views: the storage's version at which what autograd knows of them was right. */
+  viewVersion = 0
+  /** For views: what made them. */
+  viewOrigin: ViewOrigin = 'one'
   /** Null until the tensor takes part in autograd. */
   autograd: AutogradState | null = null
 
@@ -139,14 +141,13 @@ export class Tensor {
       hooks: null,
       postAccumulateHooks: null,
       retainsGrad: false,
-      viewVersion: this.storage.version,
     }
     return this.autograd
   }
 
   /** The node that computed this tensor, null for leaves. */
   get gradFn(): Node | null {
-    if (this.base !== null && !edgeVersionIsCurrent(this)) regenerateViewEdge(this)
+    if (this.base !== null && this.viewVersion !== this.storage.version) refreshView(this)
     return this.autograd === null ? null : this.autograd.gradFn
   }
 
@@ -187,7 +188,8 @@ export class Tensor {
       return
     }
     if (!(value instanceof Tensor))
-      throw new RuntimeError(`assigned grad expected to be a Tensor or null but got ${typeof value}`)
+      throw new TypeError_(`assigned grad expected to be a Tensor or null but got grad of type ${typeof value}`)
+    if (value === this) throw new RuntimeError("can't assign Variable as its own grad")
     if (value.dtype !== this.dtype)
       throw new RuntimeError(
         `attempting to assign a gradient with dtype '${value.dtype}' to a tensor with grad_dtype '${this.dtype}'. The gradient must match the tensor's grad_dtype (defaults to the tensor's dtype).`,
@@ -229,10 +231,10 @@ export class Tensor {
     return this.toString()
   }
 
-  /** Iterates over the first dimension. */
-  *[Symbol.iterator](): Generator<Tensor> {
-    if (this.ndim === 0) throw new TypeError('iteration over a 0-d tensor')
-    for (let i = 0; i < this.sizes[0]; i++) yield this.select(0, i)
+  /** Iterates over the first dimension. Throws a TypeError for a tensor without dimensions. */
+  [Symbol.iterator](): IterableIterator<Tensor> {
+    if (this.ndim === 0) throw new TypeError_('iteration over a 0-d tensor')
+    return this.unbind(0)[Symbol.iterator]()
   }
 }
 
@@ -264,8 +266,8 @@ export function setData(x: Tensor, from: Tensor): void {
   x.sizes = from.sizes
   x.strides = from.strides
   x.offset = from.offset
+  x.base = null
   if (x.autograd === null) return
-  x.autograd.viewVersion = from.storage.version
   // The accumulator knows what a gradient of the old data looked like; the next one is made on demand.
   if (changed) x.autograd.accumulator = null
 }

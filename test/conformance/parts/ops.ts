@@ -67,9 +67,9 @@ function call(op: string, args: unknown[], kwargs: Map<string, unknown>): unknow
   if (name === '__getitem__') return x.at(...(rest[0] as Parameters<Tensor['at']>))
   if (name === '__setitem__') return x.setAt(...(rest as Parameters<Tensor['setAt']>))
   if (name in reflected) {
-    const other = rest[0]
     // Python asks a number too; here only tensors have methods.
-    if (!isTensor(x) && !isTensor(other)) throw new Unsupported(op)
+    if (!isTensor(x)) throw new Unsupported(op)
+    const other = rest[0]
     // A number on the left has no methods; the reflected functions are commutative or take it as it is.
     if (isTensor(other)) return callMethod(other, reflected[name], [x])
     if (name === '__rsub__') return callFunction('torch.rsub', [x, other])

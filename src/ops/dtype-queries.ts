@@ -1,0 +1,54 @@
+// Questions about dtypes and tensors that are answered without computing: promotion, kinds, sameness of shape.
+
+import type { DType } from '../core/dtype.ts'
+import { RuntimeError } from '../core/errors.ts'
+import { canCast as castable, resultType as promoted } from '../core/promotion.ts'
+import { sameSizes } from '../core/shape.ts'
+import { item } from '../tensor/data.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { checkTensor } from './op.ts'
+import type { TensorOrScalar } from './pointwise.ts'
+
+/** The dtype of a result of two operands, each a tensor or a number. */
+export function resultType(tensor1: TensorOrScalar, tensor2: TensorOrScalar): DType {
+  return promoted([tensor1, tensor2])
+}
+
+/** Whether promotion lets a value of one dtype become the other: never from float to int, nor number to bool. */
+export function canCast(from: DType, to: DType): boolean {
+  return castable(from, to)
+}
+
+/** Whether a tensor's dtype is a floating one. */
+export function isFloatingPoint(x: Tensor): boolean {
+  checkTensor('is_floating_point', 'input', x)
+  return x.dtype.kind === 'float'
+}
+
+/** Whether a tensor's dtype is complex; there are none yet. */
+export function isComplex(x: Tensor): boolean {
+  checkTensor('is_complex', 'input', x)
+  return x.isComplex()
+}
+
+/** Whether a tensor's dtype has a sign. */
+export function isSigned(x: Tensor): boolean {
+  checkTensor('is_signed', 'input', x)
+  return x.isSigned()
+}
+
+/** Whether the one element of a tensor is not zero. Throws for tensors of more or fewer elements. */
+export function isNonzero(x: Tensor): boolean {
+  checkTensor('is_nonzero', 'input', x)
+  const n = x.numel()
+  if (n === 0) throw new RuntimeError('Boolean value of Tensor with no values is ambiguous')
+  if (n > 1) throw new RuntimeError('Boolean value of Tensor with more than one value is ambiguous')
+  return Boolean(Number(item(x)))
+}
+
+/** Whether two tensors have the same shape. */
+export function isSameSize(x: Tensor, other: Tensor): boolean {
+  checkTensor('is_same_size', 'input', x)
+  checkTensor('is_same_size', 'other', other)
+  return sameSizes(x.sizes, other.sizes)
+}
