@@ -8,7 +8,7 @@ import { AccumulateGrad, gradientEdge } from '../ops/op.ts'
 import { Storage } from '../tensor/storage.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { gradMode } from './mode.ts'
-import type { Edge, Node, NodeHook } from './node.ts'
+import type { Edge, GradientHook, Node, NodeHook } from './node.ts'
 import { alias } from './saved.ts'
 
 /** A heap of nodes, the latest (highest sequence number) first. */
@@ -121,7 +121,8 @@ function run(roots: readonly Edge[], rootGrads: readonly Tensor[], settings: Set
   const ready = new ReadyQueue()
   const queued = new Set<Node>()
 
-  const deliver = (edge: Edge, grad: Tensor | null, owned: boolean): void => {
+  // `from` and `index` say whose gradient it is: number `index` of those that a node returned, or a root's own.
+  const deliver = (edge: Edge, grad: Tensor | null, owned: boolean, from: Node, index: number): void => {
     let arrived = pending.get(edge.node)
     const n = edge.outputNumber
     if (arrived === undefined) {
@@ -133,20 +134,22 @@ function run(roots: readonly Edge[], rootGrads: readonly Tensor[], settings: Set
       pending.set(edge.node, arrived)
     }
     if (grad === null) return
-    const matched = matchGradient(grad, edge.node.outputs[n], edge.node)
+    const matched = matchGradient(grad, edge.node.outputs[n], from, index)
     const present = arrived.grads[n]
     if (present === null) {
       arrived.grads[n] = matched
       arrived.owned[n] = owned || matched !== grad
     } else {
       arrived.grads[n] =
-        arrived.owned[n] && !createGraph ? present.add_(matched) : accumulate(present, matched)
+        arrived.owned[n] && !createGraph && isWritable(present)
+          ? present.add_(matched)
+          : accumulate(present, matched)
       arrived.owned[n] = true
     }
   }
 
   roots.forEach((edge, i) => {
-    deliver(edge, rootGrads[i], false)
+    deliver(edge, rootGrads[i], false, edge.node, edge.outputNumber)
     if (!queued.has(edge.node) && dependencies.get(edge.node) === 0) {
       queued.add(edge.node)
       ready.push(edge.node)
@@ -157,16 +160,18 @@ function run(roots: readonly Edge[], rootGrads: readonly Tensor[], settings: Set
     const node = ready.pop()
     const { grads, owned } = pending.get(node) ?? { grads: [], owned: [] }
     pending.delete(node)
-    if (node.tensorHooks !== null || node.retained !== null) owned.fill(false)
+    if (runTensorHooks(node, grads, createGraph)) owned.fill(false)
+    if (!settings.accumulateCaptured)
+      for (const capture of captured.get(node) ?? []) {
+        capture.grad = grads[capture.edge.outputNumber] ?? null
+        owned[capture.edge.outputNumber] = false
+      }
     const mark = Storage.created
-    runTensorHooks(node, grads)
-    for (const capture of captured.get(node) ?? [])
-      if (!settings.accumulateCaptured) capture.grad = grads[capture.edge.outputNumber]
     let results: readonly (Tensor | null)[] = []
     const wanted = needed === null || needed.has(node)
     if (node instanceof AccumulateGrad) {
       if (captures === null || (settings.accumulateCaptured && captured.has(node)))
-        accumulateLeaf(node.variable, grads[0], owned[0], createGraph)
+        runAccumulator(node, grads, owned[0], createGraph)
     } else if (wanted && node.edges.some((e) => e !== null && (needed === null || needed.has(e.node)))) {
       results = createGraph ? runNode(node, grads) : runAndFree(node, grads, owned)
       if (!settings.retainGraph) node.release()
@@ -176,7 +181,7 @@ function run(roots: readonly Edge[], rootGrads: readonly Tensor[], settings: Set
       if (edge === null) continue
       const grad = results[i] ?? null
       if (grad !== null || dependencies.has(edge.node))
-        deliver(edge, grad, grad !== null && node.ownsResults && isFresh(grad, results, mark))
+        deliver(edge, grad, grad !== null && node.ownsResults && isFresh(grad, results, mark), node, i)
       const left = dependencies.get(edge.node)! - 1
       dependencies.set(edge.node, left)
       if (left === 0 && !queued.has(edge.node)) {
@@ -201,18 +206,44 @@ function isFresh(grad: Tensor, results: readonly (Tensor | null)[], mark: number
   return count === 1
 }
 
-function runTensorHooks(node: Node, grads: (Tensor | null)[]): void {
-  if (node.tensorHooks !== null)
-    for (const [output, hooks] of node.tensorHooks)
-      for (const hook of [...hooks.values()]) {
-        const grad = grads[output]
-        if (grad === null || grad === undefined) continue
-        const replaced = hook(grad)
-        if (replaced instanceof Tensor) grads[output] = matchGradient(replaced, node.outputs[output], node)
-      }
-  if (node.retained !== null)
-    for (const [output, tensor] of node.retained)
-      if (grads[output]) accumulateLeaf(tensor, grads[output], false, true)
+// Calls the hooks of the tensors that are a node's results, and keeps the gradients of those that retain them.
+// Says whether a user's code may have seen the gradients.
+function runTensorHooks(node: Node, grads: (Tensor | null)[], createGraph: boolean): boolean {
+  const leafHooks = node instanceof AccumulateGrad ? (node.variable.autograd?.hooks ?? null) : null
+  if (leafHooks !== null && grads[0]) grads[0] = callHooks(leafHooks, grads[0])
+  for (const [output, hooks] of node.tensorHooks ?? []) {
+    const grad = grads[output]
+    if (grad) grads[output] = callHooks(hooks, grad)
+  }
+  for (const [output, tensor] of node.retained ?? []) {
+    const grad = grads[output]
+    if (grad) retain(tensor, grad, createGraph)
+  }
+  return leafHooks !== null || node.tensorHooks !== null || node.retained !== null
+}
+
+function callHooks(hooks: ReadonlyMap<number, GradientHook>, grad: Tensor): Tensor {
+  let value = grad
+  for (const hook of [...hooks.values()]) {
+    const replaced = hook(value) ?? value
+    const name = hook.name || 'anonymous'
+    if (!(replaced instanceof Tensor))
+      throw new TypeError_(`expected a Tensor, but hook '${name}' returned ${typeof replaced}`)
+    if (replaced.dtype !== value.dtype)
+      throw new RuntimeError(
+        `hook '${name}' has changed the type of value (was ${value.dtype} got ${replaced.dtype})`,
+      )
+    if (!sameSizes(replaced.sizes, value.sizes))
+      throw new RuntimeError(`hook '${name}' has changed the size of value`)
+    value = replaced
+  }
+  return value
+}
+
+function retain(tensor: Tensor, grad: Tensor, createGraph: boolean): void {
+  const state = tensor.ensureAutograd()
+  const value = createGraph ? grad : alias(grad)
+  state.grad = state.grad === null ? value.clone() : accumulate(state.grad, value)
 }
 
 // Runs a node and gives back at once what it made on the way, and the gradients that it used up: a training loop would
@@ -250,23 +281,36 @@ function runNode(node: Node, grads: (Tensor | null)[]): readonly (Tensor | null)
   return results
 }
 
-function accumulateLeaf(variable: Tensor, grad: Tensor | null, owned: boolean, createGraph: boolean): void {
-  if (grad === null) return
-  let value = grad
-  const state = variable.ensureAutograd()
-  if (state.gradFn === null && state.hooks !== null)
-    for (const hook of [...state.hooks.values()]) value = hook(value) ?? value
-  const mine = owned && value === grad && (state.hooks === null || state.hooks.size === 0)
-  if (state.grad === null) state.grad = createGraph ? value : ownGradient(value, mine)
-  else state.grad = createGraph ? accumulate(state.grad, value) : accumulateInto(state.grad, value)
-  if (state.postAccumulateHooks !== null)
-    for (const hook of [...state.postAccumulateHooks.values()]) hook(variable)
+function runAccumulator(
+  node: AccumulateGrad,
+  grads: readonly (Tensor | null)[],
+  owned: boolean,
+  createGraph: boolean,
+): void {
+  let incoming = grads
+  for (const hook of [...(node.preHooks?.values() ?? [])]) incoming = hook(incoming) ?? incoming
+  const grad = incoming[0]
+  const unseen = node.preHooks === null && node.hooks === null
+  if (grad) accumulateLeaf(node.variable, grad, owned && unseen, createGraph)
+  for (const hook of [...(node.hooks?.values() ?? [])]) hook([], incoming)
 }
 
-// Memory that only the engine sees becomes the leaf's own gradient; anything else is copied.
-function ownGradient(grad: Tensor, owned: boolean): Tensor {
-  if (owned && grad.isContiguous()) return alias(grad)
-  return alias(grad).clone()
+function accumulateLeaf(variable: Tensor, grad: Tensor, owned: boolean, createGraph: boolean): void {
+  const state = variable.ensureAutograd()
+  if (createGraph) state.grad = state.grad === null ? grad.clone() : accumulate(state.grad, grad)
+  else if (state.grad !== null) accumulateInto(state.grad, grad)
+  else state.grad = owned && grad.isContiguous() ? alias(grad) : copyFor(variable, alias(grad))
+  for (const hook of [...(state.postAccumulateHooks?.values() ?? [])]) hook(variable)
+}
+
+// Memory of its own for a leaf's gradient: what arrived may be seen, or given to another leaf, by somebody else.
+function copyFor(variable: Tensor, grad: Tensor): Tensor {
+  return variable.isContiguous() && !grad.isContiguous() ? grad.contiguous() : grad.clone()
+}
+
+// Where several elements share memory, as after `expand`, nothing can be added in place.
+function isWritable(x: Tensor): boolean {
+  return x.sizes.every((n, d) => n <= 1 || x.strides[d] !== 0)
 }
 
 function accumulateInto(into: Tensor, grad: Tensor): Tensor {
@@ -291,7 +335,12 @@ export interface BackwardOptions {
   inputs?: Tensor | readonly Tensor[]
 }
 
-function rootGradient(output: Tensor, grad: Tensor | null | undefined, createGraph: boolean): Tensor {
+function rootGradient(
+  output: Tensor,
+  grad: Tensor | null | undefined,
+  index: number,
+  createGraph: boolean,
+): Tensor {
   if (grad === null || grad === undefined) {
     if (output.numel() !== 1) throw new RuntimeError('grad can be implicitly created only for scalar outputs')
     return ones(output.sizes, { dtype: output.dtype, device: output.device })
@@ -300,9 +349,19 @@ function rootGradient(output: Tensor, grad: Tensor | null | undefined, createGra
     throw new TypeError_(`gradients can be either Tensors or None, but got ${typeof grad}`)
   if (!sameSizes(grad.sizes, output.sizes))
     throw new RuntimeError(
-      `Mismatch in shape: grad_output[0] has a shape of torch.Size(${formatSizes(grad.sizes)}) and output[0] has a shape of torch.Size(${formatSizes(output.sizes)}).`,
+      `Mismatch in shape: grad_output[${index}] has a shape of torch.Size(${formatSizes(grad.sizes)}) and output[${index}] has a shape of torch.Size(${formatSizes(output.sizes)}).`,
     )
   return createGraph ? grad : grad.detach()
+}
+
+function rootGradients(
+  outputs: readonly Tensor[],
+  given: readonly (Tensor | null)[] | null,
+  createGraph: boolean,
+): Tensor[] {
+  if (given !== null && given.length !== outputs.length)
+    throw new RuntimeError(`got ${outputs.length} tensors and ${given.length} gradients`)
+  return outputs.map((output, i) => rootGradient(output, given?.[i], i, createGraph))
 }
 
 function rootEdge(output: Tensor, index: number): Edge {
@@ -353,11 +412,12 @@ export function backwardMany(
 ): void {
   const createGraph = options.createGraph ?? false
   const roots = outputs.map(rootEdge)
-  const grads = outputs.map((o, i) => rootGradient(o, gradients?.[i], createGraph))
+  const grads = rootGradients(outputs, gradients, createGraph)
   const inputs =
     options.inputs === undefined ? null : options.inputs instanceof Tensor ? [options.inputs] : options.inputs
   if (inputs !== null && inputs.length === 0)
-    throw new RuntimeError("'inputs' argument to backward() cannot be empty.")
+    throw new RuntimeError('`inputs` argument to `backward()` cannot be empty.')
+  for (const input of inputs ?? []) if (!input.isLeaf || !input.requiresGrad) input.retainGrad()
   const captures = inputs === null ? null : capturesOf(inputs)
   execute(
     () =>
@@ -398,7 +458,7 @@ export function grad(
   const createGraph = options.createGraph ?? false
   const given = options.gradOutputs instanceof Tensor ? [options.gradOutputs] : options.gradOutputs
   const roots = outputList.map(rootEdge)
-  const grads = outputList.map((o, i) => rootGradient(o, given?.[i], createGraph))
+  const grads = rootGradients(outputList, given ?? null, createGraph)
   const captures = capturesOf(inputList)
   execute(
     () =>
@@ -410,12 +470,12 @@ export function grad(
       }),
     createGraph,
   )
-  return captures.map(({ grad: result, tensor }) => {
+  return captures.map(({ grad: result, tensor }, i) => {
     if (result !== null) return result
     if (options.materializeGrads) return tensor.zerosLike()
     if (options.allowUnused) return null
     throw new RuntimeError(
-      'One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this is the desired behavior.',
+      `The differentiated Tensor at index ${i} appears to not have been used in the graph. Set allow_unused=True if this is the desired behavior.`,
     )
   })
 }

@@ -156,7 +156,13 @@ export class Function {
       (t): t is Tensor => t instanceof Tensor,
     )
     const derivative = (this as unknown as { backward: Derivative }).backward.bind(this)
-    const node = new FunctionNode(`${this.name}Backward`, context, derivative as Derivative, positions, args.length)
+    const node = new FunctionNode(
+      `${this.name}Backward`,
+      context,
+      derivative as Derivative,
+      positions,
+      args.length,
+    )
     node.edges = tensors.map(gradientEdge)
     state.node = node
     const skipped = outputTensors

@@ -78,7 +78,9 @@ export function checkVersion(tensor: Tensor, version: number, node: Node, isOutp
   if (tensor.storage.version === version) return
   const source = isOutput ? node : (tensor.autograd?.gradFn ?? null)
   const what =
-    source === null ? '' : `, which is output ${tensor.autograd?.outputNumber ?? 0} of ${operationName(source)},`
+    source === null
+      ? ''
+      : `, which is output ${tensor.autograd?.outputNumber ?? 0} of ${operationName(source)},`
   throw new RuntimeError(
     `one of the variables needed for gradient computation has been modified by an inplace operation: [torch.${scalarTypeName(tensor.dtype)}Tensor ${formatSizes(tensor.sizes)}]${what} is at version ${tensor.storage.version}; expected version ${version} instead. Hint: enable anomaly detection to find the operation that failed to compute its gradient, with torch.autograd.set_detect_anomaly(True, check_nan=False).`,
   )

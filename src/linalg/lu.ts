@@ -11,7 +11,15 @@ import { recomputedOp } from '../ops/recomputed.ts'
 import { narrow } from '../ops/views.ts'
 import { type NamedResult, namedResult } from '../tensor/return-types.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { broadcastBatches, checkInfo, checkMatrices, checkSameDtype, checkSquare, eachItem, info } from './batches.ts'
+import {
+  broadcastBatches,
+  checkInfo,
+  checkMatrices,
+  checkSameDtype,
+  checkSquare,
+  eachItem,
+  info,
+} from './batches.ts'
 import { luInPlace } from './factorizations.ts'
 import { adjointOf, checkEquation, triangularSystem } from './triangular.ts'
 
@@ -55,7 +63,9 @@ function luGradient(p: Tensor, l: Tensor, u: Tensor, gradL: Tensor, gradU: Tenso
     rest = triangularSystem(adjointOf(u1), narrow(gradL, -2, k, m - k), false, false)
     gu = gu.sub(matmul(adjointOf(narrow(l, -2, k, m - k)), rest))
   }
-  const middle = matmul(adjointOf(l1), gl.tril(-1)).tril(-1).add(matmul(gu.triu(), adjointOf(u1)).triu())
+  const middle = matmul(adjointOf(l1), gl.tril(-1))
+    .tril(-1)
+    .add(matmul(gu.triu(), adjointOf(u1)).triu())
   const left = triangularSystem(adjointOf(l1), middle, true, true, true)
   const square = triangularSystem(adjointOf(u1), left, false, false)
   const whole = rest === null ? square : cat([square, rest], n > k ? -1 : -2)
@@ -170,10 +180,7 @@ export const lu: Lu & FunctionInfo = fn<Lu>(
 )
 
 /** The type of `torch.lu`. */
-export type TorchLu = (
-  a: Tensor,
-  options?: { pivot?: boolean; getInfos?: boolean },
-) => readonly Tensor[]
+export type TorchLu = (a: Tensor, options?: { pivot?: boolean; getInfos?: boolean }) => readonly Tensor[]
 
 /** The older form of `linalg.luFactor`: `[LU, pivots]`, with `getInfos` `[LU, pivots, info]`. */
 export const torchLu: TorchLu & FunctionInfo = fn<TorchLu>(
@@ -192,7 +199,10 @@ export const torchLu: TorchLu & FunctionInfo = fn<TorchLu>(
 
 const unpackOp: Op<Tensor> = {
   node: 'LuUnpackBackward0',
-  forward: ([packed], pivots) => [permutations(pivots, packed.sizes[packed.ndim - 2], packed), ...unpack(packed)],
+  forward: ([packed], pivots) => [
+    permutations(pivots, packed.sizes[packed.ndim - 2], packed),
+    ...unpack(packed),
+  ],
   nonDifferentiable: [0],
   backward: ([, gradL, gradU], c) => {
     const [m, n] = c.inputSizes[0].slice(-2)
@@ -257,7 +267,10 @@ const luSolveOp = recomputedOp<LuSolveAttributes>(
     // XA = B is the transpose of At Xt = Bt.
     const x =
       adjoint === left
-        ? matmul(p, triangularSystem(adjointOf(l), triangularSystem(adjointOf(u), right, false), true, true, true))
+        ? matmul(
+            p,
+            triangularSystem(adjointOf(l), triangularSystem(adjointOf(u), right, false), true, true, true),
+          )
         : triangularSystem(u, triangularSystem(l, matmul(adjointOf(p), right), false, true, true), true)
     return left ? x : adjointOf(x)
   },
@@ -274,7 +287,13 @@ export interface LuSolveOptions {
 /** The type of `linalg.luSolve`. */
 export type LuSolve = (packed: Tensor, pivots: Tensor, b: Tensor, options?: LuSolveOptions) => Tensor
 
-function runLuSolve(name: string, packed: Tensor, pivots: Tensor, b: Tensor, options: LuSolveOptions): Tensor {
+function runLuSolve(
+  name: string,
+  packed: Tensor,
+  pivots: Tensor,
+  b: Tensor,
+  options: LuSolveOptions,
+): Tensor {
   const { left = true, adjoint = false } = options
   checkSquare(name, packed, 'LU')
   checkMatrices(name, b, 'B')

@@ -3,14 +3,14 @@
 import type { DType } from '../core/dtype.ts'
 import { RuntimeError } from '../core/errors.ts'
 import { wrapDim } from '../core/shape.ts'
-import { to } from '../ops/conversion.ts'
 import { where } from '../ops/choices.ts'
+import { to } from '../ops/conversion.ts'
 import { checkTensor, type FunctionInfo, fn } from '../ops/op.ts'
 import type { Dims } from '../ops/reduce.ts'
-import { vectorNorm as vectorNormOf } from '../ops/reductions.ts'
+import { setNuclearNorm, vectorNorm as vectorNormOf } from '../ops/reductions.ts'
 import { movedim, narrow, squeeze, unsqueeze } from '../ops/views.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { checkMatrices, checkSquare } from './batches.ts'
+import { checkMatrices, checkPrecision, checkSquare } from './batches.ts'
 import { singularVectors } from './singular.ts'
 import { invEx } from './systems.ts'
 
@@ -42,14 +42,19 @@ export const vectorNorm: VectorNorm & FunctionInfo = fn<VectorNorm>(
   { method: false, positional: 1 },
 )
 
+// The largest of no numbers is 0, as a norm.
+const largest = (x: Tensor, dim: number, keepdim: boolean): Tensor =>
+  x.sizes[wrapDim(dim, x.ndim)] === 0 ? x.sum(dim, { keepdim }) : x.amax(dim, { keepdim })
+
 /** The norms of the matrices in two dimensions of x. */
 function normOfMatrices(x: Tensor, ord: MatrixOrder, dims: readonly number[], keepdim: boolean): Tensor {
   if (ord === 'fro') return vectorNormOf(x, 2, { dim: dims, keepdim })
   const [rows, columns] = dims.map((d) => wrapDim(d, x.ndim))
   const size = typeof ord === 'number' ? Math.abs(ord) : 0
   if (ord === 'nuc' || size === 2) {
+    checkPrecision('linalg.matrix_norm', x)
     const s = singularVectors(movedim(x, [rows, columns], [-2, -1])).S
-    const result = ord === 'nuc' ? s.sum(-1) : (ord as number) > 0 ? s.amax(-1) : s.amin(-1)
+    const result = ord === 'nuc' ? s.sum(-1) : (ord as number) > 0 ? largest(s, -1, false) : s.amin(-1)
     if (!keepdim) return result
     const [first, second] = [rows, columns].sort((a, b) => a - b)
     return unsqueeze(unsqueeze(result, first), second)
@@ -60,7 +65,7 @@ function normOfMatrices(x: Tensor, ord: MatrixOrder, dims: readonly number[], ke
   const [along, across] = size === 1 ? [rows, columns] : [columns, rows]
   const sums = vectorNormOf(x, 1, { dim: along, keepdim })
   const left = !keepdim && along < across ? across - 1 : across
-  return (ord as number) > 0 ? sums.amax(left, { keepdim }) : sums.amin(left, { keepdim })
+  return (ord as number) > 0 ? largest(sums, left, keepdim) : sums.amin(left, { keepdim })
 }
 
 function runMatrixNorm(x: Tensor, ord: MatrixOrder, dim: readonly number[], options: NormOptions): Tensor {
@@ -73,10 +78,14 @@ function runMatrixNorm(x: Tensor, ord: MatrixOrder, dim: readonly number[], opti
   if (typeof ord === 'string' && ord !== 'fro' && ord !== 'nuc')
     throw new RuntimeError(`${name}: Order ${String(ord)} not supported.`)
   if (x.dtype.kind !== 'float')
-    throw new RuntimeError(`${name}: Expected a floating point or complex tensor as input. Got ${x.dtype.name}`)
+    throw new RuntimeError(
+      `${name}: Expected a floating point or complex tensor as input. Got ${x.dtype.name}`,
+    )
   const source = options.dtype ? to(x, options.dtype) : x
   return normOfMatrices(source, ord, dim, options.keepdim ?? false)
 }
+
+setNuclearNorm((x, dims, options) => runMatrixNorm(x, 'nuc', dims, options))
 
 /** The type of `linalg.matrixNorm`. */
 export interface MatrixNorm {
@@ -89,8 +98,10 @@ export const matrixNorm: MatrixNorm & FunctionInfo = fn<MatrixNorm>(
   'linalg.matrix_norm',
   ['A'],
   ['ord', 'dim', 'keepdim', 'dtype'],
-  (a: Tensor, { ord = 'fro', dim = [-2, -1], ...options }: NormOptions & { ord?: MatrixOrder; dim?: readonly number[] }) =>
-    runMatrixNorm(a, ord, dim, options),
+  (
+    a: Tensor,
+    { ord = 'fro', dim = [-2, -1], ...options }: NormOptions & { ord?: MatrixOrder; dim?: readonly number[] },
+  ) => runMatrixNorm(a, ord, dim, options),
   { method: false, positional: 1 },
 )
 
@@ -112,7 +123,9 @@ export const norm: LinalgNorm & FunctionInfo = fn<LinalgNorm>(
     checkTensor('linalg.norm', 'A', a)
     const dims = dim === undefined || dim === null ? null : typeof dim === 'number' ? [dim] : dim
     if (dims !== null && dims.length !== 1 && dims.length !== 2)
-      throw new RuntimeError(`linalg.norm: If dim is specified, it must be of length 1 or 2. Got [${dims.join(', ')}]`)
+      throw new RuntimeError(
+        `linalg.norm: If dim is specified, it must be of length 1 or 2. Got [${dims.join(', ')}]`,
+      )
     const vector = (p: number): Tensor =>
       vectorNormOf(a, p, { dim: dims, keepdim: options.keepdim, dtype: options.dtype ?? undefined })
     if (ord === undefined || ord === null) return vector(2)

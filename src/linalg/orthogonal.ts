@@ -95,9 +95,7 @@ export const qr: Qr & FunctionInfo = fn<Qr>(
 )
 
 /** The type of `torch.qr`. */
-export interface TorchQr {
-  (a: Tensor, options?: { some?: boolean }): QrResult
-}
+export type TorchQr = (a: Tensor, options?: { some?: boolean }) => QrResult
 
 /** The older form of `linalg.qr`: reduced unless `some` is false. */
 export const torchQr: TorchQr & FunctionInfo = fn<TorchQr>(
@@ -137,9 +135,7 @@ const productOp = recomputedOp<null>('LinalgHouseholderProductBackward0', 2, ([a
 })
 
 /** The type of `householderProduct`. */
-export interface HouseholderProduct {
-  (a: Tensor, tau: Tensor): Tensor
-}
+export type HouseholderProduct = (a: Tensor, tau: Tensor) => Tensor
 
 function householderFunction(name: string, method: boolean): HouseholderProduct & FunctionInfo {
   return fn<HouseholderProduct>(
@@ -186,15 +182,11 @@ const ormqrOp = recomputedOp<{ readonly left: boolean; readonly transpose: boole
   3,
   ([a, tau, other], { left, transpose }) =>
     // X Q is the transpose of Qt Xt.
-    left
-      ? reflect(a, tau, other, transpose)
-      : adjointOf(reflect(a, tau, adjointOf(other), !transpose)),
+    left ? reflect(a, tau, other, transpose) : adjointOf(reflect(a, tau, adjointOf(other), !transpose)),
 )
 
 /** The type of `ormqr`. */
-export interface Ormqr {
-  (a: Tensor, tau: Tensor, other: Tensor, options?: OrmqrOptions): Tensor
-}
+export type Ormqr = (a: Tensor, tau: Tensor, other: Tensor, options?: OrmqrOptions) => Tensor
 
 /** A matrix times the square product Q of reflections, given as `torch.geqrf` gives them. */
 export const ormqr: Ormqr & FunctionInfo = fn<Ormqr>(
@@ -211,7 +203,9 @@ export const ormqr: Ormqr & FunctionInfo = fn<Ormqr>(
         `torch.ormqr: other.shape[${left ? -2 : -1}] must be greater than or equal to tau.shape[-1]`,
       )
     if (k > a.sizes[a.ndim - 1])
-      throw new RuntimeError('torch.ormqr: tau.shape[-1] must be equal to min(other.shape[-2], input.shape[-1])')
+      throw new RuntimeError(
+        'torch.ormqr: tau.shape[-1] must be equal to min(other.shape[-2], input.shape[-1])',
+      )
     if ((left ? rows : columns) !== a.sizes[a.ndim - 2])
       throw new RuntimeError(`torch.ormqr: other.shape[${left ? -2 : -1}] must be equal to input.shape[-2]`)
     if (tau.ndim !== a.ndim - 1)

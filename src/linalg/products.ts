@@ -16,9 +16,7 @@ import { adjointOf } from './triangular.ts'
 // ---- powers -----------------------------------------------------------------------------------------------------------
 
 /** The type of `matrixPower`. */
-export interface MatrixPower {
-  (a: Tensor, n: number): Tensor
-}
+export type MatrixPower = (a: Tensor, n: number) => Tensor
 
 /** The n-th powers of square matrices; negative ones of their inverses. */
 export const matrixPower: MatrixPower & FunctionInfo = fn<MatrixPower>(
@@ -27,7 +25,8 @@ export const matrixPower: MatrixPower & FunctionInfo = fn<MatrixPower>(
   [],
   (a: Tensor, n: number) => {
     checkTensor('linalg.matrix_power', 'A', a)
-    if (a.ndim < 2) throw new RuntimeError('linalg.matrix_power: The input tensor A must have at least 2 dimensions.')
+    if (a.ndim < 2)
+      throw new RuntimeError('linalg.matrix_power: The input tensor A must have at least 2 dimensions.')
     const [rows, columns] = a.sizes.slice(-2)
     if (rows !== columns)
       throw new RuntimeError(
@@ -99,9 +98,7 @@ const exponentialOp: Op<null> = {
 }
 
 /** The type of `matrixExp`. */
-export interface MatrixExp {
-  (a: Tensor): Tensor
-}
+export type MatrixExp = (a: Tensor) => Tensor
 
 /** The exponentials of square matrices: the sum of A^k / k!. */
 export const matrixExp: MatrixExp & FunctionInfo = fn<MatrixExp>('matrix_exp', ['A'], [], (a: Tensor) => {
@@ -132,9 +129,7 @@ function bestSplits(sizes: readonly number[]): number[][] {
 }
 
 /** The type of `multiDot`. */
-export interface MultiDot {
-  (tensors: readonly Tensor[]): Tensor
-}
+export type MultiDot = (tensors: readonly Tensor[]) => Tensor
 
 /** The product of several matrices in the cheapest order; the first and last may be vectors. */
 export const multiDot: MultiDot & FunctionInfo = fn<MultiDot>(
@@ -175,7 +170,10 @@ export const multiDot: MultiDot & FunctionInfo = fn<MultiDot>(
 // ---- vectors ----------------------------------------------------------------------------------------------------------
 
 const crossOp = recomputedOp<number>('LinalgCrossBackward0', 2, ([a, b], dim) =>
-  a.roll(-1, dim).mul(b.roll(-2, dim)).sub(a.roll(-2, dim).mul(b.roll(-1, dim))),
+  a
+    .roll(-1, dim)
+    .mul(b.roll(-2, dim))
+    .sub(a.roll(-2, dim).mul(b.roll(-1, dim))),
 )
 
 function crossProduct(a: Tensor, b: Tensor, dim: number): Tensor {
@@ -184,9 +182,7 @@ function crossProduct(a: Tensor, b: Tensor, dim: number): Tensor {
 }
 
 /** The type of `cross`. */
-export interface Cross {
-  (a: Tensor, b: Tensor, options?: { dim?: number }): Tensor
-}
+export type Cross = (a: Tensor, b: Tensor, options?: { dim?: number }) => Tensor
 
 /** The vector products of vectors of 3 elements along `dim` (the last); the rest broadcasts. */
 export const cross: Cross & FunctionInfo = fn<Cross>(
@@ -230,9 +226,7 @@ export const torchCross: TorchCross & FunctionInfo = fn<TorchCross>(
 )
 
 /** The type of `vecdot`. */
-export interface Vecdot {
-  (x: Tensor, y: Tensor, options?: { dim?: number }): Tensor
-}
+export type Vecdot = (x: Tensor, y: Tensor, options?: { dim?: number }) => Tensor
 
 /** The scalar products of vectors along `dim` (the last); the rest broadcasts. */
 export const vecdot: Vecdot & FunctionInfo = fn<Vecdot>(
@@ -248,9 +242,7 @@ export const vecdot: Vecdot & FunctionInfo = fn<Vecdot>(
 )
 
 /** The type of `linalg.vander`. */
-export interface Vander {
-  (x: Tensor, options?: { N?: number | null }): Tensor
-}
+export type Vander = (x: Tensor, options?: { N?: number | null }) => Tensor
 
 function powers(x: Tensor, count: number): Tensor {
   const one = unsqueeze(x.detach().mul(0).add(1), -1)
@@ -367,9 +359,7 @@ export interface DiagonalOptions {
 }
 
 /** The type of `linalg.diagonal`. */
-export interface LinalgDiagonal {
-  (a: Tensor, options?: DiagonalOptions): Tensor
-}
+export type LinalgDiagonal = (a: Tensor, options?: DiagonalOptions) => Tensor
 
 /** The diagonals of matrices: of the last two dimensions unless told otherwise. */
 export const diagonal: LinalgDiagonal & FunctionInfo = fn<LinalgDiagonal>(
@@ -379,4 +369,3 @@ export const diagonal: LinalgDiagonal & FunctionInfo = fn<LinalgDiagonal>(
   (a: Tensor, { offset = 0, dim1 = -2, dim2 = -1 }: DiagonalOptions) => diagonalOf(a, offset, dim1, dim2),
   { method: false, positional: 0 },
 )
-

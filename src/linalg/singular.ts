@@ -78,9 +78,7 @@ export interface SvdOptions {
 }
 
 /** The type of `linalg.svd`. */
-export interface Svd {
-  (a: Tensor, options?: SvdOptions): SingularResult
-}
+export type Svd = (a: Tensor, options?: SvdOptions) => SingularResult
 
 /**
  * A = U diag(S) Vh for matrices [..., m, n]: S descending, U and Vh orthogonal. Signs of vectors are arbitrary, and
@@ -106,9 +104,10 @@ export interface TorchSvdOptions {
 }
 
 /** The type of `torch.svd`. */
-export interface TorchSvd {
-  (a: Tensor, options?: TorchSvdOptions): NamedResult<{ U: Tensor; S: Tensor; V: Tensor }>
-}
+export type TorchSvd = (
+  a: Tensor,
+  options?: TorchSvdOptions,
+) => NamedResult<{ U: Tensor; S: Tensor; V: Tensor }>
 
 /** The older form of `linalg.svd`, with V rather than its transpose. */
 export const torchSvd: TorchSvd & FunctionInfo = fn<TorchSvd>(
@@ -127,9 +126,7 @@ export const torchSvd: TorchSvd & FunctionInfo = fn<TorchSvd>(
 )
 
 /** The type of `svdvals`. */
-export interface Svdvals {
-  (a: Tensor, options?: { driver?: string | null }): Tensor
-}
+export type Svdvals = (a: Tensor, options?: { driver?: string | null }) => Tensor
 
 /** The singular values of matrices [..., m, n], descending. */
 export const svdvals: Svdvals & FunctionInfo = fn<Svdvals>(
@@ -347,4 +344,3 @@ export const lstsq: Lstsq & FunctionInfo = fn<Lstsq>(
   },
   { method: false, positional: 1 },
 )
-

@@ -9,7 +9,15 @@ import { apply, applyMany, type FunctionInfo, fn, type Op } from '../ops/op.ts'
 import { unsqueeze } from '../ops/views.ts'
 import { type NamedResult, namedResult } from '../tensor/return-types.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { broadcastBatches, checkInfo, checkPrecision, checkSameDtype, checkSquare, eachItem, info } from './batches.ts'
+import {
+  broadcastBatches,
+  checkInfo,
+  checkPrecision,
+  checkSameDtype,
+  checkSquare,
+  eachItem,
+  info,
+} from './batches.ts'
 import { luInPlace, luSolveInPlace } from './factorizations.ts'
 import { singularVectors } from './singular.ts'
 import { transposed } from './spectral.ts'
@@ -116,7 +124,8 @@ export const solveEx: SolveEx & FunctionInfo = fn<SolveEx>(
   ['left', 'checkErrors'],
   (a: Tensor, b: Tensor, { left = true, checkErrors = false }: SolveOptions & { checkErrors?: boolean }) => {
     const [x, infos] = runSolve('linalg.solve_ex', a, b, left)
-    if (checkErrors) checkInfo(infos, () => 'torch.linalg.solve_ex: The solver failed because the input matrix is singular.')
+    if (checkErrors)
+      checkInfo(infos, () => 'torch.linalg.solve_ex: The solver failed because the input matrix is singular.')
     return namedResult('linalg_solve_ex', { result: x, info: infos })
   },
   { method: false, positional: 0 },

@@ -132,7 +132,9 @@ const triangularSolveOp = recomputedOp<TransposedAttributes>(
   'TriangularSolveBackward0',
   2,
   ([b, a], { upper, transpose, unit }) =>
-    transpose ? triangularSystem(adjointOf(a), b, !upper, true, unit) : triangularSystem(a, b, upper, true, unit),
+    transpose
+      ? triangularSystem(adjointOf(a), b, !upper, true, unit)
+      : triangularSystem(a, b, upper, true, unit),
 )
 
 /** The older form of `linalg.solveTriangular`: b first, A upper unless told otherwise; also gives a copy of A. */
@@ -274,7 +276,11 @@ const choleskyInverseOp: Op<boolean> = {
   node: 'CholeskyInverseBackward0',
   forward: ([factor], upper) => {
     const n = factor.sizes[factor.ndim - 1]
-    return factorSystem(factor, expand(eye(n, { dtype: factor.dtype, device: factor.device }), factor.sizes), upper)
+    return factorSystem(
+      factor,
+      expand(eye(n, { dtype: factor.dtype, device: factor.device }), factor.sizes),
+      upper,
+    )
   },
   saves: [0],
   savesOutputs: [0],
@@ -294,7 +300,8 @@ export const choleskySolve: CholeskySolve & FunctionInfo = fn<CholeskySolve>(
   ['upper'],
   (b: Tensor, factor: Tensor, { upper = false }: CholeskyOptions) => {
     checkTensor('cholesky_solve', 'B', b)
-    if (b.ndim < 2) throw new RuntimeError(`b should have at least 2 dimensions, but has ${b.ndim} dimensions instead`)
+    if (b.ndim < 2)
+      throw new RuntimeError(`b should have at least 2 dimensions, but has ${b.ndim} dimensions instead`)
     checkSquare('cholesky_solve', factor)
     checkEquation('cholesky_solve', factor, b, true)
     const [right, matrix] = broadcastBatches(b, factor)

@@ -19,8 +19,8 @@ export {
   rmsNorm,
   softmax,
 } from '../ops/normalization.ts'
-export { pdist } from '../ops/pairwise-distances.ts'
 export { pad } from '../ops/padding.ts'
+export { pdist } from '../ops/pairwise-distances.ts'
 export * from '../ops/pooling.ts'
 export { multiHeadAttentionForward, scaledDotProductAttention } from './attention-functions.ts'
 export { localResponseNorm, normalize } from './composed-functions.ts'

@@ -226,8 +226,7 @@ function narrowed(x: Tensor, sizes: readonly number[]): Tensor {
 // Also the transposed convolution: x takes the place of the gradient.
 const inputGradientOp: Op<SizedGeometry> = {
   node: 'ConvolutionBackward0',
-  forward: (inputs, g) =>
-    withBias((grad, weight) => convolveInputGradient(grad, weight, g.sizes, g), inputs),
+  forward: (inputs, g) => withBias((grad, weight) => convolveInputGradient(grad, weight, g.sizes, g), inputs),
   saves: [0, 1],
   backward: ([gg], c) => {
     const [grad, weight] = [c.input(0), c.input(1)]

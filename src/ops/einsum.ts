@@ -23,9 +23,9 @@ function parseTerm(term: string): string[] {
     const c = term[i]
     if (c === ' ') continue
     if (c === '.') {
-      if (term.slice(i, i + 3) !== '...')
-        throw error("found '.' that is not part of any ellipsis")
-      if (labels.includes('...')) throw error("found '.' for an operand for which an ellipsis was already found")
+      if (term.slice(i, i + 3) !== '...') throw error("found '.' that is not part of any ellipsis")
+      if (labels.includes('...'))
+        throw error("found '.' for an operand for which an ellipsis was already found")
       labels.push('...')
       i += 2
     } else if (/[a-zA-Z]/.test(c)) labels.push(c)
@@ -107,7 +107,8 @@ function contract(left: Labelled, right: Labelled, keep: ReadonlySet<string>): L
     return sizes.every((n, d) => n === t.x.sizes[d]) ? t : { x: expand(t.x, sizes), labels: t.labels }
   }
   const [u, v] = [stretched(a), stretched(b)]
-  const sizesOf = (t: Labelled, of: readonly string[]): number[] => of.map((l) => t.x.sizes[t.labels.indexOf(l)])
+  const sizesOf = (t: Labelled, of: readonly string[]): number[] =>
+    of.map((l) => t.x.sizes[t.labels.indexOf(l)])
   const [batchSizes, leftSizes, rightSizes] = [sizesOf(u, batch), sizesOf(u, leftOnly), sizesOf(v, rightOnly)]
   const [n, rows, inner, columns] = [
     product(batchSizes),
@@ -123,7 +124,11 @@ function contract(left: Labelled, right: Labelled, keep: ReadonlySet<string>): L
 }
 
 /** The labels of the result: those of the equation or, where it names none, the labels that occur once. */
-function outputLabels(right: string | undefined, terms: readonly (readonly string[])[], ellipsis: readonly string[]): string[] {
+function outputLabels(
+  right: string | undefined,
+  terms: readonly (readonly string[])[],
+  ellipsis: readonly string[],
+): string[] {
   const all = terms.flat()
   if (right === undefined) {
     const once = [...new Set(all)].filter((l) => l !== '...' && all.indexOf(l) === all.lastIndexOf(l)).sort()
@@ -131,7 +136,8 @@ function outputLabels(right: string | undefined, terms: readonly (readonly strin
   }
   const labels = parseTerm(right).flatMap((l) => (l === '...' ? ellipsis : [l]))
   for (const l of labels) {
-    if (labels.indexOf(l) !== labels.lastIndexOf(l)) throw error(`output subscript ${l} appears more than once in the output`)
+    if (labels.indexOf(l) !== labels.lastIndexOf(l))
+      throw error(`output subscript ${l} appears more than once in the output`)
     if (!l.startsWith('...') && !all.includes(l))
       throw error(`output subscript ${l} does not appear in the equation for any input operand`)
   }
@@ -161,16 +167,21 @@ function checkSizes(operands: readonly Labelled[]): void {
  */
 export function einsum(equation: string, ...operands: (Tensor | readonly Tensor[])[]): Tensor {
   const tensors = operands.flat() as Tensor[]
-  if (typeof equation !== 'string') throw error('the first argument must be an equation; lists of subscripts are not supported')
+  if (typeof equation !== 'string')
+    throw error('the first argument must be an equation; lists of subscripts are not supported')
   for (const x of tensors) checkTensor('einsum', 'operands', x)
   const arrow = equation.indexOf('->')
   const left = arrow < 0 ? equation : equation.slice(0, arrow)
   const terms = left.split(',').map(parseTerm)
-  if (tensors.length < terms.length) throw error('fewer operands were provided than specified in the equation')
+  if (tensors.length < terms.length)
+    throw error('fewer operands were provided than specified in the equation')
   if (tensors.length > terms.length) throw error('more operands were provided than specified in the equation')
   const parts = tensors.map((x, i) => labelled(x, terms[i], i))
   checkSizes(parts)
-  const covered = Math.max(0, ...parts.flatMap((p) => p.labels.filter((l) => l.startsWith('...')).map((l) => Number(l.slice(3)) + 1)))
+  const covered = Math.max(
+    0,
+    ...parts.flatMap((p) => p.labels.filter((l) => l.startsWith('...')).map((l) => Number(l.slice(3)) + 1)),
+  )
   const ellipsis = Array.from({ length: covered }, (_, i) => `...${covered - 1 - i}`)
   const output = outputLabels(arrow < 0 ? undefined : equation.slice(arrow + 2), terms, ellipsis)
   let result = parts[0]
@@ -180,6 +191,7 @@ export function einsum(equation: string, ...operands: (Tensor | readonly Tensor[
   }
   const { x, labels } = sumOthers(result, new Set(output))
   // An ellipsis of the result that no operand has.
-  if (output.some((l) => !labels.includes(l))) throw error(`cannot make ${formatSizes(x.sizes)} into ${output.join('')}`)
+  if (output.some((l) => !labels.includes(l)))
+    throw error(`cannot make ${formatSizes(x.sizes)} into ${output.join('')}`)
   return ordered({ x, labels }, output)
 }

@@ -25,12 +25,12 @@ export function sumToSize(x: Tensor, sizes: readonly number[]): Tensor {
 }
 
 /** A gradient in the shape and dtype of the result that it belongs to. Throws where they have nothing to do with each other. */
-export function matchGradient(grad: Tensor, info: OutputInfo, node: Node): Tensor {
+export function matchGradient(grad: Tensor, info: OutputInfo, from: Node, index: number): Tensor {
   let result = grad
   if (!sameSizes(result.sizes, info.sizes)) {
     if (!expandable(info.sizes, result.sizes))
       throw new RuntimeError(
-        `Function ${node.name()} returned an invalid gradient at index 0 - got ${formatSizes(grad.sizes)} but expected shape compatible with ${formatSizes(info.sizes)}`,
+        `Function ${from.name()} returned an invalid gradient at index ${index} - got ${formatSizes(grad.sizes)} but expected shape compatible with ${formatSizes(info.sizes)}`,
       )
     result = sumToSize(result, info.sizes)
   }

@@ -1,5 +1,6 @@
 // Every function that `torch` has at its top level.
 
+export { torchVander as vander } from '../linalg/products.ts'
 export { celu, celu_, relu_, selu, selu_, threshold, threshold_ } from './activations.ts'
 export { bucketize, searchsorted } from './binning.ts'
 export { conv1d, conv2d, conv3d, convTranspose1d, convTranspose2d, convTranspose3d } from './convolution.ts'
@@ -22,14 +23,37 @@ export {
   tensor,
   zeros,
 } from './creation.ts'
+export { cumulativeTrapezoid, gradient, trapezoid, trapz } from './differences.ts'
 export { cosineSimilarity, pairwiseDistance } from './distances.ts'
-export { torchVander as vander } from '../linalg/products.ts'
 export { einsum } from './einsum.ts'
 export { gridSampler, gridSampler2d, gridSampler3d } from './grid-sample.ts'
+export { histogramdd } from './histograms.ts'
 export * from './joining.ts'
 export { chainMatmul } from './matmul.ts'
 export { constantPadNd } from './padding.ts'
 export { cdist } from './pairwise-distances.ts'
+export { combinations, isin, unravelIndex } from './positions.ts'
+export { isComplex, isFloatingPoint, isSigned } from './queries.ts'
 export * from './random.ts'
 export { stdMean, varMean } from './reductions.ts'
+export { segmentReduce } from './segment-reduce.ts'
 export * from './tensor-functions.ts'
+export {
+  aliasCopy,
+  asStridedCopy,
+  diagonalCopy,
+  expandCopy,
+  narrowCopy,
+  permuteCopy,
+  selectCopy,
+  sliceCopy,
+  splitCopy,
+  splitWithSizesCopy,
+  squeezeCopy,
+  tCopy,
+  transposeCopy,
+  unbindCopy,
+  unfoldCopy,
+  unsqueezeCopy,
+  viewCopy,
+} from './view-copies.ts'

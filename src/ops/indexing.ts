@@ -1,7 +1,7 @@
 // Reading and writing by index: indexSelect, gather, scatter, take, and PyTorch's x[...] as `at` and `setAt`.
 
 import { bool, type DType, int64, scalarTypeName } from '../core/dtype.ts'
-import { IndexError, RuntimeError, TypeError_ } from '../core/errors.ts'
+import { IndexError, RuntimeError, TypeError_, ValueError } from '../core/errors.ts'
 import {
   broadcastAll,
   broadcastSizes,
@@ -550,7 +550,8 @@ export const indexFill: IndexFill & FunctionInfo & { readonly inPlace: IndexFill
 
 // ---- take, maskedSelect -------------------------------------------------------------------------------------------------------
 
-export const wrapNegative = (index: Tensor, size: number): Tensor => where(index.lt(0), index.add(size), index)
+export const wrapNegative = (index: Tensor, size: number): Tensor =>
+  where(index.lt(0), index.add(size), index)
 
 const takeOp: Op<Tensor> = {
   node: 'TakeBackward0',
@@ -692,7 +693,7 @@ interface ParsedIndex {
 
 function asIndexTensor(component: Tensor | readonly (number | boolean)[]): Tensor {
   if (component instanceof Tensor) {
-    if (component.dtype.kind === 'float')
+    if (component.dtype !== int64 && component.dtype.name !== 'int32' && !isMask(component))
       throw new IndexError('tensors used as indices must be long, int, byte or bool tensors')
     return component
   }
@@ -709,12 +710,27 @@ function dimsUsed(component: Index): number {
 
 function parseIndex(x: Tensor, components: readonly Index[]): ParsedIndex {
   const used = components.reduce<number>((n, c) => n + dimsUsed(c), 0)
+  if (x.ndim === 0 && components.length === 1 && typeof components[0] === 'number')
+    throw new IndexError(
+      'invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a 0-dim tensor to a number',
+    )
   if (used > x.ndim) throw new IndexError(`too many indices for tensor of dimension ${x.ndim}`)
   if (components.filter((c) => c === '...').length > 1)
     throw new IndexError("an index can only have a single ellipsis ('...')")
   let viewed = x
   let dim = 0
+  // Dimensions that numbers have taken away, so that messages count those of the tensor as it was indexed.
+  let selected = 0
   const indices: (Tensor | null)[] = []
+  const selectAt = (index: number) => {
+    const size = viewed.sizes[dim]
+    if (index < -size || index >= size)
+      throw new IndexError(
+        `index ${index} is out of bounds for dimension ${dim + selected} with size ${size}`,
+      )
+    viewed = select(viewed, dim, index)
+    selected++
+  }
   const skip = (n: number) => {
     for (let i = 0; i < n; i++) indices.push(null)
     dim += n
@@ -731,13 +747,10 @@ function parseIndex(x: Tensor, components: readonly Index[]): ParsedIndex {
     } else if (typeof component === 'number') {
       if (!Number.isInteger(component))
         throw new IndexError(`an index must be a whole number, got ${component}`)
-      const size = viewed.sizes[dim]
-      if (component < -size || component >= size)
-        throw new IndexError(`index ${component} is out of bounds for dimension ${dim} with size ${size}`)
-      viewed = select(viewed, dim, component)
+      selectAt(component)
     } else if (typeof component === 'string') {
       const { start, end, step } = parseSlice(component)
-      if (step <= 0) throw new RuntimeError('step must be greater than zero')
+      if (step <= 0) throw new ValueError('step must be greater than zero')
       const size = viewed.sizes[dim]
       if (start !== null || end !== null || step !== 1)
         viewed = slice(viewed, dim, start ?? 0, end ?? size, step)
@@ -746,11 +759,7 @@ function parseIndex(x: Tensor, components: readonly Index[]): ParsedIndex {
       const index = asIndexTensor(component as Tensor | readonly (number | boolean)[])
       if (index.ndim === 0 && !isMask(index)) {
         // A tensor without dimensions selects, as a number does.
-        const size = viewed.sizes[dim]
-        const value = Number(index.item())
-        if (value < -size || value >= size)
-          throw new IndexError(`index ${value} is out of bounds for dimension ${dim} with size ${size}`)
-        viewed = select(viewed, dim, value)
+        selectAt(Number(index.item()))
       } else if (isMask(index)) {
         if (index.ndim === 0) {
           viewed = unsqueeze(viewed, dim)
@@ -767,7 +776,7 @@ function parseIndex(x: Tensor, components: readonly Index[]): ParsedIndex {
         for (let i = 0; i < index.ndim; i++) indices.push(select(coordinates, 1, i))
         dim += index.ndim
       } else {
-        checkBounds('index', index, viewed.sizes[dim], true, dim)
+        checkBounds('index', index, viewed.sizes[dim], true, dim + selected)
         indices.push(wrapNegative(index.to(int64), viewed.sizes[dim]))
         dim++
       }
@@ -999,15 +1008,15 @@ export function setAt(x: Tensor, components: Index | readonly Index[], value: Te
   const { viewed, indices } = parseIndex(x, list)
   if (indices.every((i) => i === null)) {
     if (!(value instanceof Tensor)) viewed.fill_(value)
-    else viewed.copy_(leadingOnesRemoved(value, viewed.ndim))
+    else {
+      const source = withoutLeadingOnes(value)
+      viewed.copy_(sameSizes(source.sizes, viewed.sizes) ? source : expand(source, viewed.sizes))
+    }
     return x
   }
-  const source =
-    value instanceof Tensor
-      ? value.dtype === x.dtype
-        ? value
-        : value.to(x.dtype)
-      : makeTensor(value).to(x.dtype)
+  const given = value instanceof Tensor ? withoutLeadingOnes(value) : makeTensor(value)
+  // What is read from the memory that is written to must be read before.
+  const source = given.storage === viewed.storage ? given.clone() : given.to(x.dtype)
   checkWritable(viewed)
   applyInPlace(indexPutOp, [viewed, source], { indices, accumulate: false }, () =>
     indexPutRaw(viewed, indices, source, false),
@@ -1015,9 +1024,9 @@ export function setAt(x: Tensor, components: Index | readonly Index[], value: Te
   return x
 }
 
-// PyTorch drops leading dimensions of size 1 of an assigned value that has more of them than the place.
-function leadingOnesRemoved(value: Tensor, rank: number): Tensor {
+// PyTorch drops leading dimensions of size 1 of an assigned value.
+function withoutLeadingOnes(value: Tensor): Tensor {
   let result = value
-  while (result.ndim > rank && result.sizes[0] === 1) result = squeeze(result, 0)
+  while (result.sizes[0] === 1) result = squeeze(result, 0)
   return result
 }

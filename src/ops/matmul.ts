@@ -478,8 +478,8 @@ function contractAlong(a: Tensor, b: Tensor, dims: number | readonly (readonly n
   listA.forEach((d, i) => {
     const e = listB[i]
     if (a.sizes[d] === b.sizes[e]) return
-    if (a.sizes[d] === 1) y = y.sum(e, { keepdim: true })
-    else if (b.sizes[e] === 1) x = x.sum(d, { keepdim: true })
+    if (a.sizes[d] === 1) y = y.sum(e, { keepdim: true, dtype: b.dtype })
+    else if (b.sizes[e] === 1) x = x.sum(d, { keepdim: true, dtype: a.dtype })
     else
       throw new RuntimeError(
         `contracted dimensions need to match, but first has size ${a.sizes[d]} in dim ${d} and second has size ${b.sizes[e]} in dim ${e}`,

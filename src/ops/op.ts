@@ -205,7 +205,8 @@ export function anyRequiresGrad(inputs: readonly Tensor[]): boolean {
 
 /** Runs an operation with several results and records it where a gradient may be asked for. */
 export function applyMany<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A): readonly Tensor[] {
-  if (!gradMode.enabled || !anyRequiresGrad(inputs)) return withOwnMemory(op.forward(inputs, attributes), inputs)
+  if (!gradMode.enabled || !anyRequiresGrad(inputs))
+    return withOwnMemory(op.forward(inputs, attributes), inputs)
   gradMode.enabled = false
   let results: Tensor | readonly Tensor[]
   try {

@@ -32,7 +32,10 @@ function distanceKernel(dtype: DType, p: number): Kernel {
     const total = b.loop((l) => {
       const d = k.abs(k.sub(l.read(x), l.read(y)))
       if (p === Number.POSITIVE_INFINITY) return l.reduce('max', d)
-      return l.reduce('sum', p === 0 ? k.cast(k.ne(d, 0), type) : p === 1 ? d : p === 2 ? k.mul(d, d) : k.pow(d, power))
+      return l.reduce(
+        'sum',
+        p === 0 ? k.cast(k.ne(d, 0), type) : p === 1 ? d : p === 2 ? k.mul(d, d) : k.pow(d, power),
+      )
     })
     const plain = p === 0 || p === 1 || p === Number.POSITIVE_INFINITY
     b.write(out, plain ? total : p === 2 ? k.sqrt(total) : k.pow(total, inverse))
@@ -60,7 +63,11 @@ function distances(a: Tensor, b: Tensor, p: number): Tensor {
     distanceKernel(a.dtype, kind),
     out.sizes,
     [m],
-    [operand(a, [...front(a), an, 0, am]), operand(b, [...front(b), 0, bn, bm]), operand(out, [...out.strides, 0])],
+    [
+      operand(a, [...front(a), an, 0, am]),
+      operand(b, [...front(b), 0, bn, bm]),
+      operand(out, [...out.strides, 0]),
+    ],
     Number.isFinite(p) ? [p, 1 / p] : [1, 1],
   )
   return out
@@ -110,11 +117,14 @@ export const cdist: Cdist & FunctionInfo = fn<Cdist>(
   (x1: Tensor, x2: Tensor, { p = 2 }: CdistOptions) => {
     for (const [i, x] of [x1, x2].entries()) {
       checkTensor('cdist', `x${i + 1}`, x)
-      if (x.dtype.kind !== 'float') throw new RuntimeError(`cdist only supports floating-point dtypes, X${i + 1} got: ${x.dtype.name}`)
-      if (x.ndim < 2) throw new RuntimeError(`cdist only supports at least 2D tensors, X${i + 1} got: ${x.ndim}D`)
+      if (x.dtype.kind !== 'float')
+        throw new RuntimeError(`cdist only supports floating-point dtypes, X${i + 1} got: ${x.dtype.name}`)
+      if (x.ndim < 2)
+        throw new RuntimeError(`cdist only supports at least 2D tensors, X${i + 1} got: ${x.ndim}D`)
     }
     const [m1, m2] = [x1.sizes[x1.ndim - 1], x2.sizes[x2.ndim - 1]]
-    if (m1 !== m2) throw new RuntimeError(`X1 and X2 must have the same number of columns. X1: ${m1} X2: ${m2}`)
+    if (m1 !== m2)
+      throw new RuntimeError(`X1 and X2 must have the same number of columns. X1: ${m1} X2: ${m2}`)
     if (p < 0) throw new RuntimeError('cdist only supports non-negative p values')
     const batch = broadcastSizes(x1.sizes.slice(0, -2), x2.sizes.slice(0, -2))
     const over = (x: Tensor) => expand(x, [...batch, ...x.sizes.slice(-2)])
@@ -131,7 +141,9 @@ const pdistOp = recomputedOp<number>('PdistBackward0', 1, ([x], p) => {
       first.push(i)
       second.push(j)
     }
-  return vectorNorm(x.indexSelect(0, indexVector(first)).sub(x.indexSelect(0, indexVector(second))), p, { dim: -1 })
+  return vectorNorm(x.indexSelect(0, indexVector(first)).sub(x.indexSelect(0, indexVector(second))), p, {
+    dim: -1,
+  })
 })
 
 /** The type of `pdist`. */

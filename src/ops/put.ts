@@ -51,9 +51,7 @@ function putAttributes(
   checkTensor('put_', 'index', index)
   checkTensor('put_', 'source', source)
   if (index.dtype !== int64)
-    throw new RuntimeError(
-      `put_(): Expected a long tensor for index, but got ${scalarTypeName(index.dtype)}`,
-    )
+    throw new RuntimeError(`put_(): Expected a long tensor for index, but got ${scalarTypeName(index.dtype)}`)
   if (x.dtype !== source.dtype)
     throw new RuntimeError(
       `put_(): self and source expected to have the same dtype, but got self.dtype = ${scalarTypeName(x.dtype)} and source.dtype = ${scalarTypeName(source.dtype)}`,
@@ -62,7 +60,8 @@ function putAttributes(
     throw new RuntimeError(
       `put_(): Expected source and index to have the same number of elements, but got source.numel() = ${source.numel()}, index.numel() = ${index.numel()}`,
     )
-  if (x.numel() === 0 && index.numel() > 0) throw new IndexError('put_(): Tried to put elements into an empty tensor')
+  if (x.numel() === 0 && index.numel() > 0)
+    throw new IndexError('put_(): Tried to put elements into an empty tensor')
   checkBounds('put_', index, x.numel(), true)
   return { index: wrapNegative(reshape(index, [-1]), x.numel()), accumulate }
 }

@@ -189,6 +189,19 @@ function checkNonEmpty(name: string, x: Tensor, dims: readonly number[]): void {
       throw new IndexError(`${name}(): Expected reduction dim ${d} to have non-zero size.`)
 }
 
+/** The gradient of an extremum over `dims`: the elements equal to it share it. */
+export function sharedGradient(
+  g: Tensor,
+  x: Tensor,
+  extremum: Tensor,
+  dims: readonly number[],
+  keepdim: boolean,
+): Tensor {
+  const mask = x.eq(restoreDims(extremum, x.ndim, dims, keepdim))
+  const count = sum(mask, dims, { keepdim: true })
+  return restoreDims(g, x.ndim, dims, keepdim).div(count).mul(mask)
+}
+
 function extremumOp(name: 'amax' | 'amin', node: string): { op: Op<DimsAttributes>; reducer: Reducer } {
   const reducer = new Reducer({
     name,
@@ -207,11 +220,8 @@ function extremumOp(name: 'amax' | 'amin', node: string): { op: Op<DimsAttribute
     saves: [0],
     savesOutputs: [0],
     backward: ([g], c) => {
-      const x = c.input(0)
       const { dims, keepdim } = c.attributes
-      const mask = x.eq(restoreDims(c.output(), x.ndim, dims, keepdim))
-      const count = sum(mask, dims, { keepdim: true })
-      return [restoreDims(g!, x.ndim, dims, keepdim).div(count).mul(mask)]
+      return [sharedGradient(g!, c.input(0), c.output(), dims, keepdim)]
     },
   }
   return { op, reducer }
@@ -715,7 +725,14 @@ export interface Norm {
   (x: Tensor, options?: { p?: number | 'fro' | 'nuc'; dim?: Dims; keepdim?: boolean; dtype?: DType }): Tensor
 }
 
-/** The p-norm (2, or 'fro', where left out) of all elements or along `dim`. */
+let nuclearNorm: ((x: Tensor, dims: readonly number[], options: VectorNormOptions) => Tensor) | null = null
+
+/** Set by the module that has singular values. */
+export function setNuclearNorm(f: NonNullable<typeof nuclearNorm>): void {
+  nuclearNorm = f
+}
+
+/** The p-norm (2, or 'fro', where left out) of all elements or along `dim`; 'nuc' of a matrix or of two dimensions. */
 export const norm: Norm & FunctionInfo = fn<Norm>(
   'norm',
   ['input'],
@@ -725,7 +742,11 @@ export const norm: Norm & FunctionInfo = fn<Norm>(
     options: { p?: number | 'fro' | 'nuc' | null; dim?: Dims; keepdim?: boolean; dtype?: DType },
   ) => {
     const { p = 2, dim, keepdim, dtype } = options
-    if (p === 'nuc') throw new RuntimeError("norm(): p='nuc' needs singular values; use linalg.norm")
+    if (p === 'nuc') {
+      if (nuclearNorm === null) throw new RuntimeError("norm(): p='nuc' needs the module linalg to be loaded")
+      const dims = dim === undefined || dim === null ? [-2, -1] : typeof dim === 'number' ? [dim] : dim
+      return nuclearNorm(x, dims, { keepdim, dtype })
+    }
     return vectorNorm(x, p === 'fro' || p === null ? 2 : p, { dim, keepdim, dtype })
   },
 )

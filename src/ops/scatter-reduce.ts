@@ -3,7 +3,7 @@
 import { bool, type DType, iinfo } from '../core/dtype.ts'
 import { RuntimeError } from '../core/errors.ts'
 import { wrapDim } from '../core/shape.ts'
-import { Tensor } from '../tensor/tensor.ts'
+import type { Tensor } from '../tensor/tensor.ts'
 import { where } from './choices.ts'
 import { applyOver, clone } from './conversion.ts'
 import {
@@ -42,8 +42,7 @@ function neutral(reduce: ScatterReduction, dtype: DType): Scalar {
   if (reduce === 'sum' || reduce === 'mean') return 0
   if (reduce === 'prod') return 1
   if (dtype === bool) return reduce === 'amin'
-  if (dtype.kind === 'float')
-    return reduce === 'amax' ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY
+  if (dtype.kind === 'float') return reduce === 'amax' ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY
   return reduce === 'amax' ? iinfo(dtype).min : iinfo(dtype).max
 }
 
@@ -167,16 +166,11 @@ export const scatterReduce: ScatterReduce & FunctionInfo & { readonly inPlace: S
       source: Tensor,
       reduce: ScatterReduction,
       options: ScatterReduceOptions,
-    ) =>
-      apply(scatterReduceOp, [x, source], scatterReduceAttributes(x, dim, index, source, reduce, options)),
+    ) => apply(scatterReduceOp, [x, source], scatterReduceAttributes(x, dim, index, source, reduce, options)),
     { positional: 0 },
   ),
   (x, dim, index, source, reduce, options = {}) =>
-    applyOver(
-      scatterReduceOp,
-      [x, source],
-      scatterReduceAttributes(x, dim, index, source, reduce, options),
-    ),
+    applyOver(scatterReduceOp, [x, source], scatterReduceAttributes(x, dim, index, source, reduce, options)),
 )
 
 function indexReduceAttributes(
@@ -213,9 +207,5 @@ export const indexReduce: ScatterReduce & FunctionInfo & { readonly inPlace: Sca
     { positional: 0 },
   ),
   (x, dim, index, source, reduce, options = {}) =>
-    applyOver(
-      scatterReduceOp,
-      [x, source],
-      indexReduceAttributes(x, dim, index, source, reduce, options),
-    ),
+    applyOver(scatterReduceOp, [x, source], indexReduceAttributes(x, dim, index, source, reduce, options)),
 )

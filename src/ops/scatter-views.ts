@@ -1,10 +1,9 @@
 // Copies of a tensor with a part replaced: what writing to a view would do, out of place.
 
 import { RuntimeError } from '../core/errors.ts'
-import { contiguousStrides, formatSizes, sameSizes } from '../core/shape.ts'
-import { Tensor } from '../tensor/tensor.ts'
-import { clone, copyRaw } from './conversion.ts'
-import { emptyTensor } from './launch.ts'
+import { formatSizes, sameSizes } from '../core/shape.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { clone, contiguous, copyRaw } from './conversion.ts'
 import { apply, checkTensor, type FunctionInfo, fn, type Op } from './op.ts'
 import { asStrided, diagonal, select, slice } from './views.ts'
 
@@ -44,10 +43,13 @@ function run(name: string, op: Op<Part>, x: Tensor, source: Tensor, part: Part):
 const selectScatterOp = scatterOp('SelectScatterBackward0')
 
 /** A copy of x whose slice at `index` of a dimension is `source`. */
-export const selectScatter: ((x: Tensor, source: Tensor, dim: number, index: number) => Tensor) & FunctionInfo = fn<
-  (x: Tensor, source: Tensor, dim: number, index: number) => Tensor
->('select_scatter', ['input', 'src', 'dim', 'index'], [], (x: Tensor, source: Tensor, dim: number, index: number) =>
-  run('select_scatter', selectScatterOp, x, source, (t) => select(t, dim, index)),
+export const selectScatter: ((x: Tensor, source: Tensor, dim: number, index: number) => Tensor) &
+  FunctionInfo = fn<(x: Tensor, source: Tensor, dim: number, index: number) => Tensor>(
+  'select_scatter',
+  ['input', 'src', 'dim', 'index'],
+  [],
+  (x: Tensor, source: Tensor, dim: number, index: number) =>
+    run('select_scatter', selectScatterOp, x, source, (t) => select(t, dim, index)),
 )
 
 /** Options of `sliceScatter`: the slice, as in Python. */
@@ -117,12 +119,19 @@ export interface AsStridedScatter {
 }
 
 // Strides name places in memory, so copies are dense ones in C order.
-const asStridedScatterOp = scatterOp('AsStridedScatterBackward0', (x) =>
-  copyInto(emptyTensor(x.sizes, x.dtype, x.device, contiguousStrides(x.sizes)), x),
-)
+const dense = (x: Tensor): Tensor => (x.isContiguous() ? clone(x) : contiguous(x))
 
-function copyInto(out: Tensor, x: Tensor): Tensor {
-  return x.requiresGrad ? out.copy_(x) : copyRaw(out, x)
+const asStridedScatterOp: Op<Part> = {
+  ...scatterOp('AsStridedScatterBackward0', dense),
+  // The gradient of x is PyTorch's (as_strided_scatter_backward): that of the replaced elements, zero elsewhere.
+  backward: ([g], c) => {
+    const part = c.attributes(dense(g!))
+    const zeros = g!.newZeros(c.inputSizes[0])
+    return [
+      c.needs(0) ? apply(asStridedScatterOp, [zeros, part], c.attributes) : null,
+      c.needs(1) ? part : null,
+    ]
+  },
 }
 
 /** A copy of x (in C order) whose elements at these sizes and strides are `source`. */

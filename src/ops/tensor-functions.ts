@@ -28,6 +28,7 @@ export {
 } from './conversion.ts'
 export { fullLike, onesLike, zerosLike } from './creation.ts'
 export * from './float-parts.ts'
+export { histogram } from './histograms.ts'
 export {
   at,
   gather,
@@ -66,6 +67,9 @@ export {
   vdot,
 } from './matmul.ts'
 export { logSoftmax, softmax } from './normalization.ts'
+export { argwhere, diagflat, fill, nonzeroStatic, sumToSize } from './positions.ts'
+export { maskedScatter, put } from './put.ts'
+export { isNonzero, isSameSize } from './queries.ts'
 export { bernoulli, multinomial } from './random.ts'
 export * from './rearranging.ts'
 export {
@@ -88,10 +92,15 @@ export {
   sum,
   var_ as var,
 } from './reductions.ts'
+export { dist, renorm } from './renorm.ts'
 export * from './scan.ts'
+export { indexReduce, scatterReduce } from './scatter-reduce.ts'
+export { asStridedScatter, diagonalScatter, selectScatter, sliceScatter } from './scatter-views.ts'
 export * from './sorting.ts'
 export { i0, igamma, igammac, mvlgamma, polygamma } from './special-math.ts'
+export { aminmax, corrcoef, cov, nanquantile, quantile } from './statistics.ts'
 export * from './unique.ts'
+export { splitWithSizes, unsafeChunk, unsafeSplit, unsafeSplitWithSizes } from './view-copies.ts'
 export {
   asStrided,
   broadcastTo,

@@ -10,9 +10,9 @@ import {
   expand,
   narrow,
   permute,
+  type Sizes,
   select,
   slice,
-  type Sizes,
   split,
   squeeze,
   t,
@@ -32,7 +32,10 @@ function copied<F extends (...args: never[]) => Tensor>(f: F, required: readonly
   return Object.assign(call, { required, optional: [], method: false }, f) as unknown as F & FunctionInfo
 }
 
-function copiedAll<F extends (...args: never[]) => Tensor[]>(f: F, required: readonly string[]): F & FunctionInfo {
+function copiedAll<F extends (...args: never[]) => Tensor[]>(
+  f: F,
+  required: readonly string[],
+): F & FunctionInfo {
   const call = (...args: never[]) => f(...args).map(fresh)
   return Object.assign(call, { required, optional: [], method: false }, f) as unknown as F & FunctionInfo
 }
@@ -62,4 +65,3 @@ export const splitWithSizesCopy: typeof split = splitCopy
 export const unsafeChunk: typeof chunk = copiedAll(chunk, [])
 export const unsafeSplit: typeof split = copiedAll(split, [])
 export const unsafeSplitWithSizes: typeof split = unsafeSplit
-

@@ -1,12 +1,12 @@
 // Views that change a tensor itself: t_, transpose_, squeeze_, unsqueeze_, detach_ of shape only.
 
-import type { Tensor } from '../tensor/tensor.ts'
 import { gradMode } from '../autograd/mode.ts'
+import type { Tensor } from '../tensor/tensor.ts'
 import { checkInPlace, rebaseHistory } from './op.ts'
 import { squeeze, t, transpose, unsqueeze } from './views.ts'
 
-// Takes over the shape and the history of a view of the same tensor; PyTorch numbers these nodes 1.
-function become(x: Tensor, viewed: Tensor): Tensor {
+/** Takes over the shape and the history of a view of the same tensor; PyTorch numbers these nodes 1. */
+export function become(x: Tensor, viewed: Tensor): Tensor {
   if (gradMode.enabled && x.requiresGrad) checkInPlace(x)
   x.sizes = viewed.sizes
   x.strides = viewed.strides

@@ -3,7 +3,7 @@
 import { gradMode } from '../autograd/mode.ts'
 import { Node } from '../autograd/node.ts'
 import { markView, setViewNodeMaker } from '../autograd/view-edge.ts'
-import { int64 } from '../core/dtype.ts'
+import { int64, scalarTypeName } from '../core/dtype.ts'
 import { IndexError, RuntimeError, TypeError_ } from '../core/errors.ts'
 import {
   contiguousStrides,
@@ -357,10 +357,13 @@ export const expand: Sizes = sizesMethod('expand', (x, shape) => {
   const shift = shape.length - x.ndim
   if (shift < 0)
     throw new RuntimeError(
-      `expand(${scalarName(x)}{${formatSizes(x.sizes)}}, size=${formatSizes(shape)}): the number of sizes provided (${shape.length}) must be greater or equal to the number of dimensions in the tensor (${x.ndim})`,
+      `expand(torch.${scalarTypeName(x.dtype)}Tensor{${formatSizes(x.sizes)}}, size=${formatSizes(shape)}): the number of sizes provided (${shape.length}) must be greater or equal to the number of dimensions in the tensor (${x.ndim})`,
     )
   const strides = new Array<number>(shape.length)
-  const sizes = shape.map((n, d) => {
+  const sizes = [...shape]
+  // From the last dimension on, as PyTorch finds what does not fit.
+  for (let d = shape.length - 1; d >= 0; d--) {
+    const n = shape[d]
     const own = d < shift ? 1 : x.sizes[d - shift]
     if (n === -1 && d < shift)
       throw new RuntimeError(
@@ -375,14 +378,10 @@ export const expand: Sizes = sizesMethod('expand', (x, shape) => {
         )
       strides[d] = 0
     }
-    return size
-  })
+    sizes[d] = size
+  }
   return makeView(expandOp, x, sizes, strides, x.offset, null)
 })
-
-function scalarName(x: Tensor): string {
-  return `torch.${x.dtype.name}Tensor`
-}
 
 /** The tensor stretched to the shape of another. */
 export function expandAs(x: Tensor, other: Tensor): Tensor {
@@ -700,7 +699,10 @@ function commonMemory(a: Place, b: Place, like: Tensor): { flat: Tensor; origin:
   let length = 1
   for (const { sizes, strides, offset } of [a, b])
     if (numelOf(sizes) > 0)
-      length = Math.max(length, sizes.reduce((last, n, d) => last + (n - 1) * strides[d], offset - origin) + 1)
+      length = Math.max(
+        length,
+        sizes.reduce((last, n, d) => last + (n - 1) * strides[d], offset - origin) + 1,
+      )
   return { flat: fullTensor([length], 0, like.dtype, like.device), origin }
 }
 

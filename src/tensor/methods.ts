@@ -6,6 +6,7 @@ import { whereMethod } from '../ops/choices.ts'
 import { inPlaceOnly } from '../ops/conversion.ts'
 import { newEmpty, newFull, newOnes, newTensor, newZeros } from '../ops/new.ts'
 import { randomInPlace } from '../ops/random.ts'
+import { inPlaceShapes } from '../ops/resize.ts'
 import * as ops from '../ops/tensor-functions.ts'
 import { transposeInPlace } from '../ops/view-in-place.ts'
 import { data, dataAsync, item, itemAsync, tolist, tolistAsync } from './data.ts'
@@ -49,6 +50,7 @@ const methodsOnly = {
   ...inPlaceOnly,
   ...randomInPlace,
   ...transposeInPlace,
+  ...inPlaceShapes,
   backward,
   registerHook,
   registerPostAccumulateGradHook,

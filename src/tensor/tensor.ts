@@ -188,7 +188,9 @@ export class Tensor {
       return
     }
     if (!(value instanceof Tensor))
-      throw new TypeError_(`assigned grad expected to be a Tensor or null but got grad of type ${typeof value}`)
+      throw new TypeError_(
+        `assigned grad expected to be a Tensor or null but got grad of type ${typeof value}`,
+      )
     if (value === this) throw new RuntimeError("can't assign Variable as its own grad")
     if (value.dtype !== this.dtype)
       throw new RuntimeError(

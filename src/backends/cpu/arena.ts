@@ -66,16 +66,25 @@ function sizeClass(nbytes: number): number {
   return Math.ceil(nbytes / quarter) * quarter
 }
 
+/** Limits of an arena, for tests: small ones show at once what large ones show after gigabytes. */
+export interface ArenaOptions {
+  /** Size that the arena may have, in pages of 64 KiB; by default all that WebAssembly can address, 4 GiB. */
+  maximumPages?: number
+  /** Bytes in use at which cold blocks are evacuated; by default 512 MiB. */
+  softLimit?: number
+}
+
 export class Arena {
   readonly memory: WebAssembly.Memory
   readonly shared: boolean
-  readonly maximumPages: number = MAXIMUM_PAGES
+  readonly maximumPages: number
   heap!: Heap
   /** Counts launches, to know what the current one uses. */
   clock = 1
 
   private top = RESERVED
   private readonly freeLists = new Map<number, number[]>()
+  private gaps: { start: number; end: number }[] = []
   private readonly resident = new Map<number, Block>()
   private nextId = 1
   private slab: Handle | null = null
@@ -84,22 +93,24 @@ export class Arena {
   private peakBytes = 0
   private evacuations = 0
   /** Bytes in use at which cold blocks are evacuated. */
-  private softLimit = 512 * MB
+  private softLimit: number
   private returnedBytes = 0
   private readonly registry = new FinalizationRegistry<number>((id) => {
     const block = this.resident.get(id)
     if (block !== undefined) this.release(block)
   })
 
-  constructor() {
-    const pages = 256
+  constructor({ maximumPages = MAXIMUM_PAGES, softLimit = 512 * MB }: ArenaOptions = {}) {
+    const pages = Math.min(256, maximumPages)
+    this.maximumPages = maximumPages
+    this.softLimit = softLimit
     let memory: WebAssembly.Memory
     let shared = false
     try {
-      memory = new WebAssembly.Memory({ initial: pages, maximum: MAXIMUM_PAGES, shared: true })
+      memory = new WebAssembly.Memory({ initial: pages, maximum: maximumPages, shared: true })
       shared = true
     } catch {
-      memory = new WebAssembly.Memory({ initial: pages, maximum: MAXIMUM_PAGES })
+      memory = new WebAssembly.Memory({ initial: pages, maximum: maximumPages })
     }
     this.memory = memory
     this.shared = shared
@@ -117,9 +128,18 @@ export class Arena {
     }
   }
 
+  /** The most that can be in use at once. */
+  private get maximumBytes(): number {
+    return this.maximumPages * PAGE - RESERVED
+  }
+
+  /**
+   * Room for `nbytes` bytes of unspecified contents.
+   * @throws OutOfMemoryError if there is none; everything allocated before stays as it is.
+   */
   allocate(nbytes: number): ArenaAllocation {
     if (nbytes <= SMALL) return this.allocateSmall(nbytes)
-    const handle = new Handle(this.newBlock(sizeClass(nbytes)))
+    const handle = new Handle(this.newBlock(sizeClass(nbytes), nbytes))
     this.registry.register(handle, handle.block.id)
     return new ArenaAllocation(handle, 0, nbytes)
   }
@@ -171,8 +191,8 @@ export class Arena {
     return list
   }
 
-  private newBlock(size: number): Block {
-    const block = new Block(this.nextId++, this.place(size), size)
+  private newBlock(size: number, requested = size): Block {
+    const block = new Block(this.nextId++, this.place(size, requested), size)
     block.lastUse = this.clock
     this.resident.set(block.id, block)
     this.residentBytes += size
@@ -180,36 +200,68 @@ export class Arena {
     return block
   }
 
-  /** Finds room for `size` bytes: a free piece, fresh memory, or what evacuation makes free. */
-  private place(size: number): number {
+  /** Finds room for a block: a free piece, fresh memory, or what evacuation makes free. */
+  private place(size: number, requested = size): number {
+    if (size > this.maximumBytes) throw this.outOfMemory(requested)
     if (this.residentBytes + size > this.softLimit) this.evacuate()
-    const free = this.freeLists.get(size)?.pop()
-    if (free !== undefined) return free
-    if (this.grow(this.top + size)) {
-      const pointer = this.top
-      this.top += size
-      return pointer
-    }
+    const pointer = this.find(size)
+    if (pointer !== null) return pointer
     this.evacuate()
-    const afterwards = this.freeLists.get(size)?.pop()
-    if (afterwards !== undefined) return afterwards
-    if (this.grow(this.top + size)) {
-      const pointer = this.top
-      this.top += size
-      return pointer
-    }
-    throw new OutOfMemoryError(
-      `out of memory: tried to allocate ${size} bytes; ${this.residentBytes} bytes of the CPU arena are in use (limit ${MAXIMUM_PAGES * PAGE})`,
+    const afterwards = this.find(size)
+    if (afterwards === null) throw this.outOfMemory(requested)
+    return afterwards
+  }
+
+  private outOfMemory(requested: number): OutOfMemoryError {
+    return new OutOfMemoryError(
+      `out of memory: tried to allocate ${requested} bytes; ${this.residentBytes} bytes of the CPU arena are in use (limit ${this.maximumBytes})`,
     )
+  }
+
+  private find(size: number): number | null {
+    const free = this.freeLists.get(size)?.pop() ?? this.carve(size)
+    if (free !== null) return free
+    // Before the memory grows, pieces that were freed in other sizes are put together, if they are most of it.
+    const grows = this.top + size > this.memory.buffer.byteLength
+    if (grows && this.residentBytes < (this.top - RESERVED) / 2) {
+      this.joinFreePieces()
+      const joined = this.carve(size)
+      if (joined !== null) return joined
+    }
+    if (!this.grow(this.top + size)) return null
+    const pointer = this.top
+    this.top += size
+    return pointer
+  }
+
+  // Takes a piece from the first gap that has room for it.
+  private carve(size: number): number | null {
+    const gap = this.gaps.find(({ start, end }) => end - start >= size)
+    if (gap === undefined) return null
+    const pointer = gap.start
+    gap.start += size
+    return pointer
+  }
+
+  /** Forgets in which sizes memory was freed: all that lies between the blocks can be given out in any size. */
+  private joinFreePieces(): void {
+    this.freeLists.clear()
+    this.gaps = []
+    let end = RESERVED
+    for (const { pointer, size } of [...this.resident.values()].sort((a, b) => a.pointer - b.pointer)) {
+      if (pointer > end) this.gaps.push({ start: end, end: pointer })
+      end = pointer + size
+    }
+    this.top = end
   }
 
   private grow(needed: number): boolean {
     const pages = Math.ceil(needed / PAGE)
     const current = this.memory.buffer.byteLength / PAGE
     if (pages <= current) return true
-    if (pages > MAXIMUM_PAGES) return false
+    if (pages > this.maximumPages) return false
     // Grow by a quarter at a time, so that growing stays rare.
-    for (const target of [Math.min(MAXIMUM_PAGES, Math.max(pages, Math.ceil(current * 1.25))), pages])
+    for (const target of [Math.min(this.maximumPages, Math.max(pages, Math.ceil(current * 1.25))), pages])
       try {
         this.memory.grow(target - current)
         this.refreshViews()
@@ -223,21 +275,23 @@ export class Arena {
   /** Moves every block that the current launch does not use out of the arena, to buffers that V8 can collect. */
   private evacuate(): void {
     // When much of what was moved out last time came back, the working set is larger than the limit allows.
-    if (this.returnedBytes > this.softLimit / 2) this.softLimit = Math.min(this.softLimit * 2, 3584 * MB)
+    if (this.returnedBytes > this.softLimit / 2)
+      this.softLimit = Math.min(this.softLimit * 2, this.maximumBytes * 0.875)
     this.returnedBytes = 0
     this.evacuations++
     for (const block of this.resident.values()) {
       if (block.lastUse >= this.clock) continue
-      block.buffer = this.heap.u8.slice(block.pointer, block.pointer + block.size).buffer as ArrayBuffer
+      try {
+        block.buffer = this.heap.u8.slice(block.pointer, block.pointer + block.size).buffer as ArrayBuffer
+      } catch {
+        // The system has no memory for it: the block stays where it is.
+        break
+      }
       this.resident.delete(block.id)
       this.residentBytes -= block.size
-      this.freeList(block.size).push(block.pointer)
       block.pointer = -1
     }
-    if (this.resident.size === 0) {
-      this.freeLists.clear()
-      this.top = RESERVED
-    }
+    this.joinFreePieces()
   }
 
   /** An allocation's byte offset in the arena, brought back there where it was evacuated; it stays during this launch. */

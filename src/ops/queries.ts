@@ -1,23 +1,10 @@
-// Questions about dtypes and tensors that are answered without computing: promotion, kinds, sameness of shape.
+// Questions about one tensor (or two) whose answers are JavaScript booleans.
 
-import type { DType } from '../core/dtype.ts'
 import { RuntimeError } from '../core/errors.ts'
-import { canCast as castable, resultType as promoted } from '../core/promotion.ts'
 import { sameSizes } from '../core/shape.ts'
 import { item } from '../tensor/data.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { checkTensor } from './op.ts'
-import type { TensorOrScalar } from './pointwise.ts'
-
-/** The dtype of a result of two operands, each a tensor or a number. */
-export function resultType(tensor1: TensorOrScalar, tensor2: TensorOrScalar): DType {
-  return promoted([tensor1, tensor2])
-}
-
-/** Whether promotion lets a value of one dtype become the other: never from float to int, nor number to bool. */
-export function canCast(from: DType, to: DType): boolean {
-  return castable(from, to)
-}
 
 /** Whether a tensor's dtype is a floating one. */
 export function isFloatingPoint(x: Tensor): boolean {
