@@ -44,41 +44,37 @@ export const prod: MaskedReduction & FunctionInfo = reduction('prod', (x, { dim,
   return result
 })
 
-function extremum(name: 'amax' | 'amin'): MaskedReduction & FunctionInfo {
-  const neutral: Neutral = name === 'amax' ? 'lowest' : 'highest'
+function extremum(name: string, reduce: typeof ops.amax, neutral: Neutral): MaskedReduction & FunctionInfo {
   return reduction(name, (x, { dim, keepdim, dtype, mask }) =>
-    ops[name](fillMasked(x, mask, neutral), sortedDims(dim, x), { keepdim: keepdim ?? false }).to(
+    reduce(fillMasked(x, mask, neutral), sortedDims(dim, x), { keepdim: keepdim ?? false }).to(
       dtype ?? x.dtype,
     ),
   )
 }
 
 /** The largest of what is not masked out; the dtype's lowest value where everything is. */
-export const amax: MaskedReduction & FunctionInfo = extremum('amax')
+export const amax: MaskedReduction & FunctionInfo = extremum('amax', ops.amax, 'lowest')
 /** The smallest of what is not masked out; the dtype's highest value where everything is. */
-export const amin: MaskedReduction & FunctionInfo = extremum('amin')
+export const amin: MaskedReduction & FunctionInfo = extremum('amin', ops.amin, 'highest')
 
 export interface MaskedArg {
   (x: Tensor, dim: number | null, options?: MaskedReduceOptions): Tensor
   (x: Tensor, options?: MaskedReduceOptions & { dim?: number | null }): Tensor
 }
 
-function position(name: 'argmax' | 'argmin'): MaskedArg & FunctionInfo {
-  const neutral: Neutral = name === 'argmax' ? 'lowest' : 'highest'
+function position(name: string, find: typeof ops.argmax, neutral: Neutral): MaskedArg & FunctionInfo {
   const run = (
     x: Tensor,
     { dim, keepdim, dtype, mask }: MaskedReduceOptions & { dim?: number | null },
   ): Tensor =>
-    ops[name](fillMasked(x, mask, neutral), { dim: dim ?? null, keepdim: keepdim ?? false }).to(
-      dtype ?? x.dtype,
-    )
+    find(fillMasked(x, mask, neutral), { dim: dim ?? null, keepdim: keepdim ?? false }).to(dtype ?? x.dtype)
   return fn<MaskedArg>(`masked.${name}`, ['input'], names, run, { method: false, positional: 1 })
 }
 
 /** Where the largest of what is not masked out stands, in the dtype of the input. */
-export const argmax: MaskedArg & FunctionInfo = position('argmax')
+export const argmax: MaskedArg & FunctionInfo = position('argmax', ops.argmax, 'lowest')
 /** Where the smallest of what is not masked out stands, in the dtype of the input. */
-export const argmin: MaskedArg & FunctionInfo = position('argmin')
+export const argmin: MaskedArg & FunctionInfo = position('argmin', ops.argmin, 'highest')
 
 // How many elements count along these dimensions.
 function countOf(

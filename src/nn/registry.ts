@@ -104,6 +104,8 @@ export function checkLeaf(name: string, parameter: Tensor): void {
 /** Registers a name and sets the field. */
 export function setSlot(module: Module, name: string, slot: Slot, value: unknown): void {
   const state = module[moduleState]
+  // Fields that were assigned before come first.
+  slotsOf(module)
   const { slots } = state
   state.scanned = false
   const known = slots.get(name)

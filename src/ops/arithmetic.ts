@@ -505,18 +505,22 @@ function runPow(x: TensorOrScalar, exponent: TensorOrScalar, inPlace: boolean): 
   return inPlace ? powTensor.inPlace([x, exponent]) : powTensor([x, exponent])
 }
 
+/** The type of `pow`: either operand may be a number. */
 export interface Pow extends FunctionInfo {
-  (x: Tensor, exponent: TensorOrScalar): Tensor
+  (x: TensorOrScalar, exponent: TensorOrScalar): Tensor
   readonly inPlace: (x: Tensor, exponent: TensorOrScalar) => Tensor
 }
 
 /** `x` to the power `exponent`, broadcast. Throws RuntimeError for integers to negative integer powers. */
-export const pow: Pow = Object.assign((x: Tensor, exponent: TensorOrScalar) => runPow(x, exponent, false), {
-  required: ['input', 'exponent'],
-  optional: [],
-  method: true,
-  inPlace: (x: Tensor, exponent: TensorOrScalar) => runPow(x, exponent, true),
-})
+export const pow: Pow = Object.assign(
+  (x: TensorOrScalar, exponent: TensorOrScalar) => runPow(x, exponent, false),
+  {
+    required: ['input', 'exponent'],
+    optional: [],
+    method: true,
+    inPlace: (x: Tensor, exponent: TensorOrScalar) => runPow(x, exponent, true),
+  },
+)
 
 /** A number to the power of each element: `2 ** x` in Python. */
 export function rpow(x: Tensor, base: number): Tensor {

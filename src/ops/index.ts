@@ -30,6 +30,8 @@ export { gridSampler, gridSampler2d, gridSampler3d } from './grid-sample.ts'
 export { histogramdd } from './histograms.ts'
 export * from './joining.ts'
 export { chainMatmul } from './matmul.ts'
+export { nativeBatchNorm, nativeGroupNorm, nativeLayerNorm } from './native-normalization.ts'
+export { groupNorm, layerNorm, rmsNorm } from './normalization.ts'
 export { constantPadNd } from './padding.ts'
 export { cdist } from './pairwise-distances.ts'
 export { combinations, isin, unravelIndex } from './positions.ts'
@@ -57,3 +59,10 @@ export {
   unsqueezeCopy,
   viewCopy,
 } from './view-copies.ts'
+export {
+  bartlettWindow,
+  blackmanWindow,
+  hammingWindow,
+  hannWindow,
+  kaiserWindow,
+} from './windows.ts'

@@ -135,7 +135,7 @@ const cumprodOp: Op<ScanAttributes> = {
   backward: ([g], c) => {
     const { dim } = c.attributes
     const x = c.input(0)
-    if (x.ndim === 0) return [g]
+    if (x.numel() === 0 || x.ndim === 0) return [g]
     const out = c.output()
     const zeros = x.eq(0)
     if (!zeros.any().item() && !g!.requiresGrad && !x.requiresGrad)

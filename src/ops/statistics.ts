@@ -174,7 +174,7 @@ function checkQuantile(x: Tensor, q: Tensor, interpolation: string): void {
   if (q.numel() > 0 && (Number(q.min().item()) < 0 || Number(q.max().item()) > 1))
     throw new RuntimeError(
       q.ndim === 0
-        ? 'quantile() q must be in the range [0, 1] but got ' + q.item()
+        ? `quantile() q must be in the range [0, 1] but got ${q.item()}`
         : 'quantile() q values must be in the range [0, 1]',
     )
 }

@@ -102,6 +102,7 @@ export { aminmax, corrcoef, cov, nanquantile, quantile } from './statistics.ts'
 export * from './unique.ts'
 export { splitWithSizes, unsafeChunk, unsafeSplit, unsafeSplitWithSizes } from './view-copies.ts'
 export {
+  adjoint,
   asStrided,
   broadcastTo,
   chunk,

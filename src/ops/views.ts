@@ -284,6 +284,9 @@ export function matrixTranspose(x: Tensor): Tensor {
   return transpose(x, -2, -1)
 }
 
+/** The conjugate transpose: of real numbers, the last two dimensions swapped. */
+export const adjoint: typeof matrixTranspose = matrixTranspose
+
 /** All dimensions in reverse order. */
 export function reversed(x: Tensor): Tensor {
   return permute(

@@ -77,6 +77,10 @@ export class Tensor {
     return this.sizes.length
   }
 
+  ndimension(): number {
+    return this.sizes.length
+  }
+
   numel(): number {
     return numelOf(this.sizes)
   }

@@ -170,6 +170,23 @@ describe('parameters', () => {
   })
 })
 
+describe('a name that is registered by a call', () => {
+  it('comes after the fields assigned before it', () => {
+    class Mixed extends nn.Module {
+      first = new nn.Parameter(torch.ones(1))
+      head = new nn.ReLU()
+      constructor() {
+        super()
+        this.registerParameter('second', new nn.Parameter(torch.ones(1)))
+        this.addModule('tail', new nn.Tanh())
+      }
+    }
+    const mixed = new Mixed()
+    expect([...mixed.namedParameters()].map(([name]) => name)).toEqual(['first', 'second'])
+    expect([...mixed.namedChildren()].map(([name]) => name)).toEqual(['head', 'tail'])
+  })
+})
+
 describe('modules in plain collections', () => {
   it('give a warning that names class, field and cure, once', () => {
     const warn = vi.spyOn(console, 'warn').mockImplementation(() => {})

@@ -1,0 +1,3 @@
+// The namespace torch.signal.
+
+export * as windows from './windows.ts'

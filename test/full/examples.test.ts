@@ -1,0 +1,96 @@
+// The examples as a user runs them: what they print, what they write, how they answer a wrong command line.
+
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { afterAll, beforeEach, describe, expect, test } from 'vitest'
+
+const root = resolve(import.meta.dirname, '../..')
+const parent = mkdtempSync(join(tmpdir(), 'antorcha-examples-'))
+let folder = ''
+beforeEach(() => {
+  folder = mkdtempSync(join(parent, 'run-'))
+})
+afterAll(() => rmSync(parent, { recursive: true, force: true }))
+
+const tsx = pathToFileURL(join(root, 'node_modules/tsx/dist/loader.mjs')).href
+
+function run(name: string, ...options: string[]): { status: number | null; stdout: string; stderr: string } {
+  const program = join(root, 'examples', `${name}.ts`)
+  const env = { ...process.env, LANG: 'C', LC_ALL: '', LC_MESSAGES: '' }
+  return spawnSync(process.execPath, ['--import', tsx, program, ...options], {
+    cwd: folder,
+    encoding: 'utf8',
+    env,
+  })
+}
+
+describe('the digits', () => {
+  test('are learned, saved and loaded into a model with a lazy layer', () => {
+    const { status, stdout, stderr } = run('digits')
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    const accuracy = Number(/test accuracy (\d+\.\d+) %/.exec(stdout)?.[1])
+    expect(accuracy).toBeGreaterThanOrEqual(96)
+    expect(stdout.match(/^epoch .*mean loss \d+\.\d{4}$/gm)).toHaveLength(6)
+    expect(stdout).toContain('<All keys matched successfully>')
+    expect(stdout).toContain("agree with the trained model's on 397 of 397 test images")
+    // Without a terminal there are neither colours nor cursor movements.
+    expect(stdout).not.toContain('\x1b')
+    expect(readdirSync(folder)).toEqual(['digits.pt'])
+  })
+
+  test('replace their own file but no other', () => {
+    expect(run('digits', '--epochs', '1').status).toBe(0)
+    expect(run('digits', '--epochs', '1').status).toBe(0)
+    const letter = join(folder, 'letter.txt')
+    writeFileSync(letter, 'keep me')
+    const { status, stderr } = run('digits', '--out', letter)
+    expect(status).toBe(2)
+    expect(stderr).toContain('exists and was not saved by this program')
+    expect(readFileSync(letter, 'utf8')).toBe('keep me')
+  })
+
+  test.each([
+    [['--epochs', 'many'], "--epochs takes a whole number from 1 to 1000, got 'many'"],
+    [['--epoch', '3'], "Unknown option '--epoch'"],
+    [['3'], "Unexpected argument '3'"],
+    [['--out', 'nowhere/digits.pt'], 'there is no folder'],
+  ])('answer %j with the reason and the usage', (options, reason) => {
+    const { status, stdout, stderr } = run('digits', ...options)
+    expect(status).toBe(2)
+    expect(stdout).toBe('')
+    expect(stderr).toContain(reason)
+    expect(stderr).toContain('Usage: npm start')
+    expect(existsSync(join(folder, 'digits.pt'))).toBe(false)
+  })
+})
+
+describe('the lesson', () => {
+  test.each([
+    ['es', 'Hasta ahora los modelos', 'aviso: My_MLP.list_of_layers is a plain array'],
+    ['en', 'So far models were', 'warning: My_MLP.list_of_layers is a plain array'],
+  ])('runs all of its cells in %s', (language, words, warning) => {
+    const { status, stdout, stderr } = run('lesson', '--lang', language)
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    const cells = [...stdout.matchAll(/^In \[(\d+)\]$/gm)].map(([, cell]) => Number(cell))
+    expect(cells).toEqual(Array.from({ length: 21 }, (_, i) => 146 + i))
+    expect(stdout).toContain(words)
+    expect(stdout).toContain(warning)
+    expect(stdout).toContain(
+      'AssertionError: The in_features inferred from input: 2 is not equal to in_features from self.weight: 1',
+    )
+    expect(readdirSync(folder)).toEqual([])
+  })
+
+  test('speaks English where the system does not say', () => {
+    expect(run('lesson').stdout).toContain('So far models were')
+  })
+
+  test('names the languages that it has', () => {
+    const { status, stderr } = run('lesson', '--lang', 'fr')
+    expect(status).toBe(2)
+    expect(stderr).toContain("--lang takes es or en, got 'fr'")
+  })
+})
