@@ -16,8 +16,8 @@ export {
   sinc,
 } from './ops/math.ts'
 export { xlogy } from './ops/math-binary.ts'
-export { logSoftmax, softmax } from './ops/normalization.ts'
-export { logsumexp } from './ops/reductions.ts'
+export { logsumexp } from './ops/norms.ts'
+export { logSoftmax, softmax } from './ops/softmax.ts'
 export {
   airyAi,
   besselJ0,

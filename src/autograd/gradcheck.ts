@@ -90,7 +90,7 @@ export function gradcheck(
   const { eps = 1e-6, atol = 1e-5, rtol = 1e-3, raiseException = true } = options
   if (!inputs.some((x) => x.requiresGrad))
     throw new ValueError(
-      'gradcheck expects at least one input tensor to require gradient, but none of the them have requires_grad=True.',
+      'gradcheck expects at least one input tensor to require gradient, but none of them have requires_grad=True.',
     )
   const outputs = outputsOf(f, inputs)
   for (let output = 0; output < outputs.length; output++)

@@ -10,18 +10,11 @@ export { affineGrid, gridSample } from '../ops/grid-sample.ts'
 export { interpolate, upsample, upsampleBilinear, upsampleNearest } from '../ops/interpolation.ts'
 export * from '../ops/losses.ts'
 export { sigmoid, tanh } from '../ops/math.ts'
-export {
-  batchNorm,
-  groupNorm,
-  instanceNorm,
-  layerNorm,
-  logSoftmax,
-  rmsNorm,
-  softmax,
-} from '../ops/normalization.ts'
+export { batchNorm, groupNorm, instanceNorm, layerNorm, rmsNorm } from '../ops/normalization.ts'
 export { pad } from '../ops/padding.ts'
 export { pdist } from '../ops/pairwise-distances.ts'
 export * from '../ops/pooling.ts'
+export { logSoftmax, softmax } from '../ops/softmax.ts'
 export { multiHeadAttentionForward, scaledDotProductAttention } from './attention-functions.ts'
 export { localResponseNorm, normalize } from './composed-functions.ts'
 export { linearCrossEntropy } from './large-output.ts'

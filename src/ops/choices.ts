@@ -6,10 +6,10 @@ import type { Expr } from '../kernels/expr.ts'
 import * as k from '../kernels/expr.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { asElement } from './elements.ts'
-import { nonzero } from './indexing.ts'
 import { checkTensor, describe, type FunctionInfo, fn } from './op.ts'
 import { withPartials } from './partials.ts'
 import { type Pointwise, pointwise, type Scalar, type TensorOrScalar, withInPlace } from './pointwise.ts'
+import { nonzero } from './selecting.ts'
 
 // A condition comes to the kernel converted to the common dtype; the comparison is with what it was before.
 function truthOf(condition: Expr): Expr {

@@ -7,9 +7,9 @@ import * as k from '../kernels/expr.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { checkFloating, checkReduction, noMethod } from './loss.ts'
 import { checkClassWeight, classDimOf, matchTarget, type NllLossOptions, nllLoss } from './nll-loss.ts'
-import { logSoftmax } from './normalization.ts'
 import { checkTensor, type FunctionInfo, fn } from './op.ts'
 import { pointwise } from './pointwise.ts'
+import { logSoftmax } from './softmax.ts'
 
 // ---- cross entropy --------------------------------------------------------------------------------------------------
 

@@ -10,8 +10,8 @@ import { minimum } from './arithmetic.ts'
 import { where } from './choices.ts'
 import { broadcastTensors } from './joining.ts'
 import { checkReduction, type LossReduction, type ReductionOption, reduceLoss } from './loss.ts'
+import { type NormAttributes, vectorNorm, vectorNormOp } from './norms.ts'
 import { apply, checkTensor, type FunctionInfo, fn, type Op } from './op.ts'
-import { type NormAttributes, vectorNorm, vectorNormOp } from './reductions.ts'
 
 /** Options of `cosineSimilarity`. */
 export interface CosineSimilarityOptions {

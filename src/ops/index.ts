@@ -37,9 +37,9 @@ export { cdist } from './pairwise-distances.ts'
 export { combinations, isin, unravelIndex } from './positions.ts'
 export { isComplex, isFloatingPoint, isSigned } from './queries.ts'
 export * from './random.ts'
-export { stdMean, varMean } from './reductions.ts'
 export { segmentReduce } from './segment-reduce.ts'
 export * from './tensor-functions.ts'
+export { stdMean, varMean } from './variance.ts'
 export {
   aliasCopy,
   asStridedCopy,

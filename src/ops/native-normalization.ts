@@ -4,7 +4,8 @@ import { numelOf } from '../core/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { batchNorm, groupNorm, layerNorm } from './normalization.ts'
 import { checkTensor, type FunctionInfo, fn } from './op.ts'
-import { mean, var_ } from './reductions.ts'
+import { mean } from './reductions.ts'
+import { var_ } from './variance.ts'
 import { reshape } from './views.ts'
 
 // The mean and 1 / sqrt(variance + eps) over dimensions.

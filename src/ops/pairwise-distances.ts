@@ -11,9 +11,9 @@ import { fullTensor } from './creation.ts'
 import { indexVector } from './index-vector.ts'
 import { emptyTensor, launch, operand } from './launch.ts'
 import { matmul } from './matmul.ts'
+import { vectorNorm } from './norms.ts'
 import { apply, checkTensor, type FunctionInfo, fn, type Op } from './op.ts'
 import { recomputedOp } from './recomputed.ts'
-import { vectorNorm } from './reductions.ts'
 import { expand, transpose, unsqueeze } from './views.ts'
 
 const kernels = new Map<string, Kernel>()

@@ -5,10 +5,12 @@ import { IndexError, RuntimeError } from '../core/errors.ts'
 import { broadcastSizes, numelOf } from '../core/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { applyOver, clone, contiguous } from './conversion.ts'
-import { checkBounds, scatterInto, take, truePositions, wrapNegative } from './indexing.ts'
+import { checkBounds, wrapNegative } from './index-kernels.ts'
+import { scatterInto } from './indexing.ts'
 import { cat } from './joining.ts'
 import { apply, checkTensor, type FunctionInfo, fn, type Op } from './op.ts'
 import { withInPlace } from './pointwise.ts'
+import { take, truePositions } from './selecting.ts'
 import { expand, reshape } from './views.ts'
 
 interface PutAttributes {

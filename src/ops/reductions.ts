@@ -10,7 +10,6 @@ import { identityOf, type Kernel, KernelBuilder } from '../kernels/kernel.ts'
 import { type NamedResult, namedResult } from '../tensor/return-types.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { maximum, minimum } from './arithmetic.ts'
-import { to } from './conversion.ts'
 import { cat } from './joining.ts'
 import { emptyTensor, launch, loopOperand, operand, splitDims } from './launch.ts'
 import { apply, applyMany, checkTensor, describe, type FunctionInfo, fn, type Op } from './op.ts'
@@ -79,7 +78,8 @@ function checkFloatingInput(name: string, x: Tensor, dtype: DType | undefined): 
   return result
 }
 
-function capital(dtype: DType): string {
+/** A dtype as PyTorch's messages about reductions name it. */
+export function capital(dtype: DType): string {
   const names: Record<string, string> = {
     int64: 'Long',
     int32: 'Int',
@@ -91,7 +91,8 @@ function capital(dtype: DType): string {
   return names[dtype.name] ?? dtype.name
 }
 
-const meanReducer = new Reducer({
+/** Means, given the number of elements. */
+export const meanReducer = new Reducer({
   name: 'mean',
   kernel: (b, read, [count]) =>
     k.div(
@@ -100,7 +101,8 @@ const meanReducer = new Reducer({
     ),
 })
 
-const countOf = (sizes: readonly number[], dims: readonly number[]): number =>
+/** How many elements are reduced to one. */
+export const countOf = (sizes: readonly number[], dims: readonly number[]): number =>
   numelOf(dims.map((d) => sizes[d]))
 
 const meanOp: Op<DimsAttributes> = {
@@ -461,344 +463,7 @@ export const countNonzero: CountNonzero & FunctionInfo = fn<CountNonzero>(
   (x: Tensor, { dim }: { dim?: Dims }) => countReducer.run(x, dimsOf(dim, x), false, bool, int64),
 )
 
-// ---- variance ---------------------------------------------------------------------------------------------------------------
-
-// Two passes: the mean, then the squared differences, both accumulated in float64.
-const varianceReducer = (root: boolean) =>
-  new Reducer({
-    name: root ? 'std' : 'var',
-    kernel: (b, read, [count, degrees]) => {
-      const average = b.let(
-        k.div(
-          b.loop((l) => l.reduce('sum', read(l))),
-          count,
-        ),
-      )
-      const squares = b.loop((l) => {
-        const d = k.sub(read(l), average)
-        return l.reduce('sum', k.mul(d, d))
-      })
-      const variance = k.div(squares, degrees)
-      return root ? k.sqrt(variance) : variance
-    },
-  })
-
-interface VarianceAttributes extends DimsAttributes {
-  readonly correction: number
-}
-
-const degreesOf = (sizes: readonly number[], { dims, correction }: VarianceAttributes): number =>
-  Math.max(countOf(sizes, dims) - correction, 0)
-
-function varianceGradient(x: Tensor, g: Tensor, a: VarianceAttributes): Tensor {
-  const degrees = degreesOf(x.sizes, a)
-  const centred = x.sub(mean(x, a.dims, { keepdim: true }))
-  return restoreDims(g, x.ndim, a.dims, a.keepdim)
-    .mul(2 / degrees)
-    .mul(centred)
-}
-
-const varReducer = varianceReducer(false)
-const stdReducer = varianceReducer(true)
-
-const varOp: Op<VarianceAttributes> = {
-  node: 'VarBackward0',
-  forward: ([x], a) =>
-    varReducer.run(x, a.dims, a.keepdim, x.dtype, x.dtype, [countOf(x.sizes, a.dims), degreesOf(x.sizes, a)]),
-  saves: [0],
-  backward: ([g], c) => [varianceGradient(c.input(0), g!, c.attributes)],
-}
-
-const stdOp: Op<VarianceAttributes> = {
-  node: 'StdBackward0',
-  forward: ([x], a) =>
-    stdReducer.run(x, a.dims, a.keepdim, x.dtype, x.dtype, [countOf(x.sizes, a.dims), degreesOf(x.sizes, a)]),
-  saves: [0],
-  savesOutputs: [0],
-  backward: ([g], c) => {
-    const out = c.output()
-    return [varianceGradient(c.input(0), g!.div(out.mul(2)).maskedFill(out.eq(0), 0), c.attributes)]
-  },
-}
-
-/** Options of `var` and `std`. */
-export interface VarianceOptions extends ReduceOptions {
-  /** What is subtracted from the number of elements in the divisor; default 1 (Bessel). */
-  correction?: number
-  /** `true` is correction 1, `false` correction 0. */
-  unbiased?: boolean
-}
-
-export interface Variance {
-  (x: Tensor, dim: Dims, options?: VarianceOptions): Tensor
-  (x: Tensor, options?: VarianceOptions & { dim?: Dims }): Tensor
-}
-
-function varianceAttributes(
-  name: string,
-  x: Tensor,
-  options: VarianceOptions & { dim?: Dims | boolean },
-): VarianceAttributes {
-  if (x.dtype.kind !== 'float')
-    throw new RuntimeError(`${name} only support floating point and complex dtypes`)
-  // x.var(False) in PyTorch names `unbiased`.
-  const unbiased = typeof options.dim === 'boolean' ? options.dim : options.unbiased
-  const dim = typeof options.dim === 'boolean' ? undefined : options.dim
-  const correction = options.correction ?? (unbiased === false ? 0 : 1)
-  return { dims: dimsOf(dim, x), keepdim: options.keepdim ?? false, dtype: x.dtype, named: true, correction }
-}
-
-function variance(name: string, op: Op<VarianceAttributes>): Variance & FunctionInfo {
-  return fn<Variance>(
-    name,
-    ['input'],
-    ['dim', 'unbiased', 'keepdim', 'correction'],
-    (x: Tensor, options: VarianceOptions & { dim?: Dims | boolean }) =>
-      apply(op, [x], varianceAttributes(name, x, options)),
-    { positional: 3 },
-  )
-}
-
-/** Variance over `dim`, with Bessel's correction unless `correction` says otherwise. (`var` is a reserved word.) */
-export const var_: Variance & FunctionInfo = variance('var', varOp)
-/** Standard deviation over `dim`, with Bessel's correction unless `correction` says otherwise. */
-export const std: Variance & FunctionInfo = variance('std', stdOp)
-
-export interface VarianceMean {
-  (x: Tensor, dim: Dims, options?: VarianceOptions): Tensor[]
-  (x: Tensor, options?: VarianceOptions & { dim?: Dims }): Tensor[]
-}
-
-function varianceMeanOp(node: string, reducer: Reducer, one: Op<VarianceAttributes>): Op<VarianceAttributes> {
-  return {
-    node,
-    forward: ([x], a) => [
-      one.forward([x], a) as Tensor,
-      meanReducer.run(x, a.dims, a.keepdim, x.dtype, x.dtype, [countOf(x.sizes, a.dims)]),
-    ],
-    saves: [0],
-    savesOutputs: [0],
-    backward: ([g, gMean], c) => {
-      const x = c.input(0)
-      const a = c.attributes
-      const root = reducer === stdReducer
-      const out = c.output()
-      const scaled = g === null ? null : root ? g.div(out.mul(2)).maskedFill(out.eq(0), 0) : g
-      const spread = scaled === null ? null : varianceGradient(x, scaled, a)
-      const flat =
-        gMean === null
-          ? null
-          : expand(restoreDims(gMean, x.ndim, a.dims, a.keepdim), x.sizes).div(countOf(x.sizes, a.dims))
-      return [spread === null ? flat : flat === null ? spread : spread.add(flat)]
-    },
-  }
-}
-
-function varianceMean(name: string, op: Op<VarianceAttributes>): VarianceMean & FunctionInfo {
-  return fn<VarianceMean>(
-    name,
-    ['input'],
-    ['dim', 'unbiased', 'keepdim', 'correction'],
-    (x: Tensor, options: VarianceOptions & { dim?: Dims | boolean }) => [
-      ...applyMany(op, [x], varianceAttributes(name, x, options)),
-    ],
-    { positional: 3 },
-  )
-}
-
-/** Variance and mean. */
-export const varMean: VarianceMean & FunctionInfo = varianceMean(
-  'var_mean',
-  varianceMeanOp('VarMeanBackward0', varReducer, varOp),
-)
-/** Standard deviation and mean. */
-export const stdMean: VarianceMean & FunctionInfo = varianceMean(
-  'std_mean',
-  varianceMeanOp('StdMeanBackward0', stdReducer, stdOp),
-)
-
-// ---- norms --------------------------------------------------------------------------------------------------------------------
-
-const normReducers = new Map<number, Reducer>()
-
-function normReducer(p: number): Reducer {
-  let reducer = normReducers.get(p)
-  if (reducer === undefined) {
-    reducer = new Reducer({
-      name: `norm${p}`,
-      kernel: (b, read) => {
-        if (p === Number.POSITIVE_INFINITY) return b.loop((l) => l.reduce('max', k.abs(read(l))))
-        if (p === Number.NEGATIVE_INFINITY) return b.loop((l) => l.reduce('min', k.abs(read(l))))
-        if (p === 0)
-          return b.loop((l) => {
-            const x = read(l)
-            return l.reduce('sum', k.cast(k.ne(x, 0), x.type))
-          })
-        if (p === 1) return b.loop((l) => l.reduce('sum', k.abs(read(l))))
-        const total = b.loop((l) => {
-          const x = read(l)
-          return l.reduce('sum', p === 2 ? k.mul(x, x) : k.pow(k.abs(x), p))
-        })
-        return p === 2 ? k.sqrt(total) : k.pow(total, 1 / p)
-      },
-    })
-    normReducers.set(p, reducer)
-  }
-  return reducer
-}
-
-export interface NormAttributes extends DimsAttributes {
-  readonly p: number
-}
-
-export const vectorNormOp: Op<NormAttributes> = {
-  node: 'LinalgVectorNormBackward0',
-  forward: ([x], { p, dims, keepdim, dtype }) => {
-    const result = normReducer(p).run(x, dims, keepdim, dtype, dtype)
-    // The largest of no numbers: PyTorch's norm of nothing is 0.
-    return result
-  },
-  saves: [0],
-  savesOutputs: [0],
-  backward: ([g], c) => {
-    const { p, dims, keepdim } = c.attributes
-    const x = c.input(0)
-    const norm = restoreDims(c.output(), x.ndim, dims, keepdim)
-    const grad = restoreDims(g!, x.ndim, dims, keepdim)
-    if (p === 0) return [x.mul(0)]
-    if (p === 1) return [grad.mul(x.sign())]
-    if (p === 2) return [grad.mul(x.div(norm).maskedFill(norm.eq(0), 0))]
-    if (!Number.isFinite(p)) {
-      const mask = x.abs().eq(norm)
-      return [
-        x
-          .sign()
-          .mul(grad.div(sum(mask, dims, { keepdim: true })))
-          .mul(mask),
-      ]
-    }
-    if (p < 1) {
-      const self = x
-        .sign()
-        .mul(x.abs().pow(p - 1))
-        .maskedFill(x.eq(0), 0)
-      return [self.mul(grad).mul(norm.pow(1 - p))]
-    }
-    if (p < 2) {
-      const self = x.sign().mul(x.abs().pow(p - 1))
-      return [self.mul(grad.mul(norm.pow(1 - p).maskedFill(norm.eq(0), 0)))]
-    }
-    const self = x.mul(x.abs().pow(p - 2))
-    return [self.mul(grad.mul(norm.pow(1 - p).maskedFill(norm.eq(0), 0)))]
-  },
-}
-
-/** Options of `vectorNorm`. */
-export interface VectorNormOptions extends ReduceOptions {
-  dim?: Dims
-  dtype?: DType
-}
-
-/** The p-norm of the elements along `dim` (all where left out): `(sum |x|^p)^(1/p)`. */
-export function vectorNorm(
-  x: Tensor,
-  p = 2,
-  { dim, keepdim = false, dtype }: VectorNormOptions = {},
-): Tensor {
-  checkTensor('linalg.vector_norm', 'input', x)
-  if (x.dtype.kind !== 'float' && dtype === undefined)
-    throw new RuntimeError(
-      `linalg.vector_norm: Expected a floating point or complex tensor as input. Got ${capital(x.dtype)}`,
-    )
-  const dims = dimsOf(dim, x)
-  if (!Number.isFinite(p) || p < 0)
-    if (dims.some((d) => x.sizes[d] === 0))
-      throw new RuntimeError(
-        `linalg.vector_norm cannot compute the ${p} norm on an empty tensor because the operation does not have an identity`,
-      )
-  const source = dtype === undefined ? x : to(x, dtype)
-  return apply(vectorNormOp, [source], { p, dims, keepdim, dtype: source.dtype, named: true })
-}
-
-export interface Norm {
-  (x: Tensor, p?: number | 'fro' | 'nuc', dim?: Dims, options?: { keepdim?: boolean; dtype?: DType }): Tensor
-  (x: Tensor, options?: { p?: number | 'fro' | 'nuc'; dim?: Dims; keepdim?: boolean; dtype?: DType }): Tensor
-}
-
-let nuclearNorm: ((x: Tensor, dims: readonly number[], options: VectorNormOptions) => Tensor) | null = null
-
-/** Set by the module that has singular values. */
-export function setNuclearNorm(f: NonNullable<typeof nuclearNorm>): void {
-  nuclearNorm = f
-}
-
-/** The p-norm (2, or 'fro', where left out) of all elements or along `dim`; 'nuc' of a matrix or of two dimensions. */
-export const norm: Norm & FunctionInfo = fn<Norm>(
-  'norm',
-  ['input'],
-  ['p', 'dim', 'keepdim', 'dtype'],
-  (
-    x: Tensor,
-    options: { p?: number | 'fro' | 'nuc' | null; dim?: Dims; keepdim?: boolean; dtype?: DType },
-  ) => {
-    const { p = 2, dim, keepdim, dtype } = options
-    if (p === 'nuc') {
-      if (nuclearNorm === null) throw new RuntimeError("norm(): p='nuc' needs the module linalg to be loaded")
-      const dims = dim === undefined || dim === null ? [-2, -1] : typeof dim === 'number' ? [dim] : dim
-      return nuclearNorm(x, dims, { keepdim, dtype })
-    }
-    return vectorNorm(x, p === 'fro' || p === null ? 2 : p, { dim, keepdim, dtype })
-  },
-)
-
-// ---- log-sum-exp ----------------------------------------------------------------------------------------------------------------
-
-const logsumexpReducer = new Reducer({
-  name: 'logsumexp',
-  kernel: (b, read) => {
-    const largest = b.loop((l) => l.reduce('max', read(l)))
-    // Without this, a row of infinities would subtract infinity from itself.
-    const shift = b.let(
-      k.select(k.eq(k.abs(largest), Number.POSITIVE_INFINITY), k.constant(0, largest.type), largest),
-    )
-    return k.add(k.log(b.loop((l) => l.reduce('sum', k.exp(k.sub(read(l), shift))))), shift)
-  },
-})
-
-const logsumexpOp: Op<DimsAttributes> = {
-  node: 'LogsumexpBackward0',
-  forward: ([x], { dims, keepdim, dtype }) => logsumexpReducer.run(x, dims, keepdim, dtype, dtype),
-  saves: [0],
-  savesOutputs: [0],
-  backward: ([g], c) => {
-    const { dims, keepdim } = c.attributes
-    const x = c.input(0)
-    return [
-      restoreDims(g!, x.ndim, dims, keepdim).mul(x.sub(restoreDims(c.output(), x.ndim, dims, keepdim)).exp()),
-    ]
-  },
-}
-
-export interface Logsumexp {
-  (x: Tensor, dim: Dims, keepdim?: boolean): Tensor
-  (x: Tensor, dim: Dims, options?: ReduceOptions): Tensor
-}
-
-/** `log(sum(exp(x)))` over `dim`, without overflow. */
-export const logsumexp: Logsumexp & FunctionInfo = fn<Logsumexp>(
-  'logsumexp',
-  ['input', 'dim'],
-  ['keepdim'],
-  (x: Tensor, dim: Dims, { keepdim = false }: ReduceOptions) => {
-    const source = x.dtype.kind === 'float' ? x : x.float()
-    return apply(logsumexpOp, [source], {
-      dims: dimsOf(dim, source),
-      keepdim,
-      dtype: source.dtype,
-      named: true,
-    })
-  },
-)
+// ---- NaN left out ----------------------------------------------------------------------------------------------------
 
 /** Sum over `dim`, NaN counted as 0. */
 export const nansum: Sum & FunctionInfo = fn<Sum>(

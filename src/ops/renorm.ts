@@ -5,9 +5,9 @@ import { wrapDim } from '../core/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { where } from './choices.ts'
 import { applyOver, to } from './conversion.ts'
+import { vectorNorm } from './norms.ts'
 import { apply, checkTensor, type FunctionInfo, fn, type Op } from './op.ts'
 import { withInPlace } from './pointwise.ts'
-import { vectorNorm } from './reductions.ts'
 
 export interface Dist {
   (x: Tensor, other: Tensor, p?: number): Tensor

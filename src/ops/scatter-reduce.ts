@@ -6,14 +6,8 @@ import { wrapDim } from '../core/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { where } from './choices.ts'
 import { applyOver, clone } from './conversion.ts'
-import {
-  gather,
-  prepareIndexWrite,
-  prepareScatter,
-  type ScatterMode,
-  scatter,
-  scatterInto,
-} from './indexing.ts'
+import type { ScatterMode } from './index-kernels.ts'
+import { gather, prepareIndexWrite, prepareScatter, scatter, scatterInto } from './indexing.ts'
 import { apply, type BackwardContext, type FunctionInfo, fn, type Op } from './op.ts'
 import { type Scalar, withInPlace } from './pointwise.ts'
 import { expand, reshape } from './views.ts'

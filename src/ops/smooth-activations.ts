@@ -10,10 +10,10 @@ import { type Activation, activate, logistic, one, plain, runs, zero } from './a
 import { add, div, neg, sub } from './arithmetic.ts'
 import { cat } from './joining.ts'
 import { abs, tanh } from './math.ts'
-import { softmax } from './normalization.ts'
 import { apply, checkTensor, type FunctionInfo, fn, type Op } from './op.ts'
 import { gradientKernel, type Partial } from './partials.ts'
 import { type Pointwise, type PointwiseSpec, pointwise } from './pointwise.ts'
+import { softmax } from './softmax.ts'
 import { narrow } from './views.ts'
 
 // ---- smooth gates -------------------------------------------------------------------------------------------------------

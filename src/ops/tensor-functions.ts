@@ -29,21 +29,15 @@ export {
 export { fullLike, onesLike, zerosLike } from './creation.ts'
 export * from './float-parts.ts'
 export { histogram } from './histograms.ts'
+export { at, indexPut, setAt } from './index-expressions.ts'
 export {
-  at,
   gather,
   indexAdd,
   indexCopy,
   indexFill,
-  indexPut,
   indexSelect,
-  maskedSelect,
-  nonzero,
   scatter,
   scatterAdd,
-  setAt,
-  take,
-  takeAlongDim,
 } from './indexing.ts'
 export * from './logical.ts'
 export * from './math.ts'
@@ -66,7 +60,7 @@ export {
   tensordot,
   vdot,
 } from './matmul.ts'
-export { logSoftmax, softmax } from './normalization.ts'
+export { logsumexp, norm } from './norms.ts'
 export { argwhere, diagflat, fill, nonzeroStatic, sumToSize } from './positions.ts'
 export { maskedScatter, put } from './put.ts'
 export { isNonzero, isSameSize } from './queries.ts'
@@ -80,26 +74,25 @@ export {
   argmax,
   argmin,
   countNonzero,
-  logsumexp,
   max,
   mean,
   min,
   nanmean,
   nansum,
-  norm,
   prod,
-  std,
   sum,
-  var_ as var,
 } from './reductions.ts'
 export { dist, renorm } from './renorm.ts'
 export * from './scan.ts'
 export { indexReduce, scatterReduce } from './scatter-reduce.ts'
 export { asStridedScatter, diagonalScatter, selectScatter, sliceScatter } from './scatter-views.ts'
+export { maskedSelect, nonzero, take, takeAlongDim } from './selecting.ts'
+export { logSoftmax, softmax } from './softmax.ts'
 export * from './sorting.ts'
 export { i0, igamma, igammac, mvlgamma, polygamma } from './special-math.ts'
 export { aminmax, corrcoef, cov, nanquantile, quantile } from './statistics.ts'
 export * from './unique.ts'
+export { std, var_ as var } from './variance.ts'
 export { splitWithSizes, unsafeChunk, unsafeSplit, unsafeSplitWithSizes } from './view-copies.ts'
 export {
   adjoint,
