@@ -197,7 +197,10 @@ export function inferSize(shape: readonly number[], numel: number): number[] {
     if (shape[i] === -1) {
       if (unknown >= 0) throw new RuntimeError('only one dimension can be inferred')
       unknown = i
-    } else if (shape[i] < 0) throw new RuntimeError(`invalid shape dimension ${shape[i]}`)
+    } else if (shape[i] < 0)
+      throw new RuntimeError(
+        `invalid shape dimension ${shape[i]} at index ${i} of shape ${formatSizes(shape)}`,
+      )
     else product *= shape[i]
   }
   const invalid = () =>

@@ -219,12 +219,11 @@ function fillInPlace(self: Tensor, value: Scalar | Tensor): Tensor {
       )
     return copyInPlace(self, value)
   }
-  checkWritable(self)
+  // Elements that share memory all get the same number.
   return applyInPlace(fillOp, [self], value, () => fillRaw(self, value))
 }
 
 function zeroInPlace(self: Tensor): Tensor {
-  checkWritable(self)
   return applyInPlace(zeroOp, [self], 0, () => fillRaw(self, 0))
 }
 
@@ -247,7 +246,9 @@ export const inPlaceOnly: {
       throw new RuntimeError(
         "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for training, and gradient_as_bucket_view is set as True, gradients are views of DDP buckets, and hence detach_() cannot be called on these gradients.",
       )
+    const grad = x.grad
     x.autograd = null
+    x.grad = grad
     return x
   },
 }

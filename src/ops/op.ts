@@ -130,18 +130,26 @@ const none: readonly Held[] = []
 // Tensors that are fields of an operation's attributes, or in lists there.
 function tensorsIn(attributes: unknown): readonly Held[] {
   if (typeof attributes !== 'object' || attributes === null || ArrayBuffer.isView(attributes)) return none
-  const found: Held[] = []
-  const add = (value: unknown): boolean => {
-    if (!(value instanceof Tensor)) return false
-    found.push({ tensor: value, version: value.storage.version })
-    return true
-  }
-  if (add(attributes)) return found
+  if (attributes instanceof Tensor) return [hold(attributes)]
+  let found: Held[] | null = null
   for (const key in attributes) {
     const value = (attributes as Record<string, unknown>)[key]
-    if (!add(value) && Array.isArray(value)) value.forEach(add)
+    if (typeof value !== 'object' || value === null) continue
+    if (value instanceof Tensor) {
+      found ??= []
+      found.push(hold(value))
+    } else if (Array.isArray(value))
+      for (let i = 0; i < value.length; i++)
+        if (value[i] instanceof Tensor) {
+          found ??= []
+          found.push(hold(value[i]))
+        }
   }
-  return found.length === 0 ? none : found
+  return found ?? none
+}
+
+function hold(tensor: Tensor): Held {
+  return { tensor, version: tensor.storage.version }
 }
 
 export function freedError(): RuntimeError {

@@ -775,6 +775,7 @@ export const asStrided: AsStrided & FunctionInfo = fn<AsStrided>(
       throw new RuntimeError(
         `as_strided: Negative strides are not supported at the moment, got strides: ${formatSizes(stride)}`,
       )
+    if (storageOffset < 0) throw new RuntimeError(`Tensor: invalid storage offset ${storageOffset}`)
     const last =
       numelOf(size) === 0 ? 0 : storageOffset + size.reduce((sum, n, d) => sum + (n - 1) * stride[d], 0) + 1
     if (last * x.dtype.itemsize > x.storage.nbytes)

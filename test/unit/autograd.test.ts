@@ -308,12 +308,13 @@ describe('saved tensors', () => {
       },
       () => x.mul(x),
     )
+    torch.autograd.grad(y, x, { retainGraph: true })
+    // What the hooks made stays the user's.
+    expect(unpacked.map((t) => t.tolist())).toEqual([[2], [2]])
     const [g] = torch.autograd.grad(y, x, { createGraph: true })
     expect(g?.tolist()).toEqual([4])
     const [second] = torch.autograd.grad(g as Tensor, x)
     expect(second?.tolist()).toEqual([2])
-    // What the hooks made stays the user's.
-    expect(unpacked.map((t) => t.tolist())).toEqual(unpacked.map(() => [2]))
     expect(packed.length).toBe(2)
   })
 })
@@ -414,6 +415,23 @@ describe('the engine', () => {
     for (let i = 0; i < 40; i++) y = y.add(y)
     y.backward()
     expect(x.grad?.tolist()).toEqual([2 ** 40])
+  })
+
+  test('takes later operations first, in whatever order they were used', () => {
+    const x = leaf([1])
+    const order: number[] = []
+    const branches = Array.from({ length: 7 }, (_, i) => {
+      const branch = x.mul(i)
+      branch.registerHook(() => {
+        order.push(i)
+      })
+      return branch
+    })
+    torch
+      .stack([3, 0, 6, 1, 5, 2, 4].map((i) => branches[i]))
+      .sum()
+      .backward()
+    expect(order).toEqual([6, 5, 4, 3, 2, 1, 0])
   })
 
   test('adds to a leaf as soon as its gradient is complete', () => {

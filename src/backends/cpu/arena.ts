@@ -79,7 +79,7 @@ export class Arena {
   readonly shared: boolean
   readonly maximumPages: number
   heap!: Heap
-  /** Counts launches, to know what the current one uses. */
+  /** Counts beginnings and ends of launches, to know what the current one uses. */
   clock = 1
 
   private top = RESERVED
@@ -270,6 +270,15 @@ export class Arena {
         // The system refused; the smaller step may still fit.
       }
     return false
+  }
+
+  /**
+   * Moves everything out, for a launch that begins again: so its operands come to lie side by side. What was located
+   * before must not be used.
+   */
+  startOver(): void {
+    this.clock++
+    this.evacuate()
   }
 
   /** Moves every block that the current launch does not use out of the arena, to buffers that V8 can collect. */

@@ -55,11 +55,16 @@ class CpuBackend implements Backend {
     const { arena } = this
     arena.clock++
     const pointers: number[] = []
-    for (let o = 0; o < kernel.operands.length; o++) {
-      const { storage, offset } = launch.operands[o]
-      pointers.push(arena.locate(storage as ArenaAllocation) + offset * kernel.operands[o].dtype.itemsize)
+    try {
+      this.locateOperands(kernel, launch, pointers)
+    } catch {
+      arena.startOver()
+      this.locateOperands(kernel, launch, pointers)
     }
-    if (tuned(this.arena, kernel, launch, pointers)) return
+    if (tuned(this.arena, kernel, launch, pointers)) {
+      arena.clock++
+      return
+    }
     const { layout, outer, loop, strides } = plan(kernel, launch)
     const { run, block } = this.compile(kernel, layout)
     const { i32 } = arena.heap
@@ -80,6 +85,14 @@ class CpuBackend implements Backend {
     for (let d = 0; d < loop.length; d++) put(block.loopExtent(d), loop[d])
     this.putScalars(kernel, block, launch.scalars)
     run(PARAMS, 0, outer[0])
+    arena.clock++
+  }
+
+  private locateOperands(kernel: Kernel, launch: Launch, pointers: number[]): void {
+    for (let o = 0; o < kernel.operands.length; o++) {
+      const { storage, offset } = launch.operands[o]
+      pointers[o] = this.arena.locate(storage as ArenaAllocation) + offset * kernel.operands[o].dtype.itemsize
+    }
   }
 
   launchFlat(
@@ -92,13 +105,30 @@ class CpuBackend implements Backend {
     if (n === 0) return
     const { arena } = this
     arena.clock++
-    const { operands } = kernel
     let compiled = kernel.compiled.get(n < 4 ? 'flat1' : 'flat') as Compiled | undefined
     if (compiled === undefined) {
       compiled = this.compile(kernel, flatLayout(kernel, n >= 4))
       kernel.compiled.set(n < 4 ? 'flat1' : 'flat', compiled)
     }
     const { block } = compiled
+    try {
+      this.putFlat(kernel, block, storages, offsets)
+    } catch {
+      arena.startOver()
+      this.putFlat(kernel, block, storages, offsets)
+    }
+    if (scalars.length > 0) this.putScalars(kernel, block, scalars)
+    compiled.run(PARAMS, 0, n)
+    arena.clock++
+  }
+
+  private putFlat(
+    { operands }: Kernel,
+    block: ParameterBlock,
+    storages: readonly Allocation[],
+    offsets: readonly number[],
+  ): void {
+    const { arena } = this
     for (let o = 0; o < operands.length; o++) {
       const pointer = arena.locate(storages[o] as ArenaAllocation) + offsets[o] * operands[o].dtype.itemsize
       // Read the views after locating: that may have grown the memory.
@@ -106,8 +136,6 @@ class CpuBackend implements Backend {
       i32[(PARAMS + block.pointer(o)) >> 2] = pointer
       i32[(PARAMS + block.stride(o, 0)) >> 2] = operands[o].dtype.itemsize
     }
-    if (scalars.length > 0) this.putScalars(kernel, block, scalars)
-    compiled.run(PARAMS, 0, n)
   }
 
   private putScalars(
