@@ -1,6 +1,6 @@
 // PyTorch's type promotion: what dtype an operation on mixed dtypes has.
 
-import { allDTypes, bool, type DType, float32, float64, getDefaultDtype, int64 } from './dtype.ts'
+import { allDTypes, bool, type DType, float32, getDefaultDtype, int64 } from './dtype.ts'
 
 // Promotion of two dtypes, in the order bool, u8, i8, i16, i32, i64, f16, bf16, f32, f64 (names as in the table
 // of PyTorch's documentation, "torch.dtype attributes").
@@ -74,9 +74,4 @@ export function canCast(from: DType, to: DType): boolean {
 /** The dtype in which sums are accumulated and, for integers, returned. */
 export function sumDType(dtype: DType): DType {
   return dtype.kind === 'float' ? dtype : int64
-}
-
-/** The dtype in which arithmetic on `dtype` is done: float32 for the half types. */
-export function computeDType(dtype: DType): DType {
-  return dtype.kind !== 'float' ? dtype : dtype === float64 ? float64 : float32
 }

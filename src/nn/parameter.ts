@@ -2,6 +2,7 @@
 
 import { TypeError_ } from '../core/errors.ts'
 import { describe } from '../ops/op.ts'
+import { formatParameter } from '../tensor/print.ts'
 import { Tensor } from '../tensor/tensor.ts'
 
 // Keeps a plain Tensor from being assignable where a Parameter is asked for; exists in the types only.
@@ -30,7 +31,7 @@ export class Parameter extends Tensor {
   }
 
   override toString(): string {
-    return `Parameter containing:\n${super.toString()}`
+    return formatParameter(this)
   }
 }
 

@@ -10,8 +10,8 @@ import { type FunctionInfo, fn } from './op.ts'
 import {
   type Binary,
   binary,
+  operandOf,
   pointwise,
-  type Scalar,
   type TensorOrScalar,
   type Unary,
   withInPlace,
@@ -150,19 +150,6 @@ export const rsub: FunctionInfo & ((x: Tensor, other: TensorOrScalar, options?: 
   },
   { positional: 0 },
 )
-
-// The other operand of a binary operation in its derivative: the saved tensor, or the number.
-export function operandOf(
-  context: { input(i: number): Tensor; attributes: { operands: readonly (Scalar | null)[] } },
-  index: number,
-): TensorOrScalar {
-  const scalar = context.attributes.operands[index]
-  if (scalar !== null) return scalar
-  // Tensors are counted without the numbers among the operands.
-  let tensorIndex = 0
-  for (let i = 0; i < index; i++) if (context.attributes.operands[i] === null) tensorIndex++
-  return context.input(tensorIndex)
-}
 
 /** `x * other`, broadcast. Product of two bool tensors: logical and. */
 export const mul: Binary = binary({
@@ -521,8 +508,3 @@ export const pow: Pow = Object.assign(
     inPlace: (x: Tensor, exponent: TensorOrScalar) => runPow(x, exponent, true),
   },
 )
-
-/** A number to the power of each element: `2 ** x` in Python. */
-export function rpow(x: Tensor, base: number): Tensor {
-  return runPow(base, x, false)
-}

@@ -1,6 +1,5 @@
 // Copies and conversions: clone, contiguous, copy_, to, detach, fill_ and zero_.
 
-import { gradMode } from '../autograd/mode.ts'
 import { alias } from '../autograd/saved.ts'
 import { Device, type DeviceLike, device as makeDevice } from '../core/device.ts'
 import * as dtypes from '../core/dtype.ts'
@@ -251,15 +250,4 @@ export const inPlaceOnly: {
     x.grad = grad
     return x
   },
-}
-
-/** A tensor with a tensor's values that no gradient flows through, of which nothing else shares the memory. */
-export function detachedCopy(x: Tensor): Tensor {
-  const before = gradMode.enabled
-  gradMode.enabled = false
-  try {
-    return clone(x)
-  } finally {
-    gradMode.enabled = before
-  }
 }

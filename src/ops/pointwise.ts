@@ -221,6 +221,19 @@ export function pointwise(spec: PointwiseSpec): Pointwise {
   return Object.assign(call, { spec, inPlace })
 }
 
+// The other operand of a binary operation in its derivative: the saved tensor, or the number.
+export function operandOf(
+  context: { input(i: number): Tensor; attributes: { operands: readonly (Scalar | null)[] } },
+  index: number,
+): TensorOrScalar {
+  const scalar = context.attributes.operands[index]
+  if (scalar !== null) return scalar
+  // Tensors are counted without the numbers among the operands.
+  let tensorIndex = 0
+  for (let i = 0; i < index; i++) if (context.attributes.operands[i] === null) tensorIndex++
+  return context.input(tensorIndex)
+}
+
 /** Throws where several elements of a tensor share memory, so that writing to it has no meaning. */
 export function checkWritable(x: Tensor): void {
   for (let d = 0; d < x.ndim; d++)

@@ -35,7 +35,7 @@ import { fillRandom, type GeneratorOption, generatorOf } from './random-in-place
 import { expand } from './views.ts'
 
 export { defaultGenerator, Generator, initialSeed, manualSeed, seed } from '../random/generator.ts'
-export { type GeneratorOption, randomInPlace } from './random-in-place.ts'
+export type { GeneratorOption } from './random-in-place.ts'
 
 // ---- the default generator ------------------------------------------------------------------------------------------
 

@@ -5,17 +5,18 @@ import { registerHook, registerPostAccumulateGradHook } from '../autograd/tensor
 import { whereMethod } from '../ops/choices.ts'
 import { inPlaceOnly } from '../ops/conversion.ts'
 import { newEmpty, newFull, newOnes, newTensor, newZeros } from '../ops/new.ts'
-import { randomInPlace } from '../ops/random.ts'
+import { randomInPlace } from '../ops/random-in-place.ts'
 import { inPlaceShapes } from '../ops/resize.ts'
 import * as ops from '../ops/tensor-functions.ts'
 import { transposeInPlace } from '../ops/view-in-place.ts'
+import { matrixTranspose, reversed } from '../ops/views.ts'
 import { data, dataAsync, item, itemAsync, tolist, tolistAsync } from './data.ts'
 import { Tensor } from './tensor.ts'
 
 type Functions = typeof ops
 
 /** Functions that are no methods, or methods of another form. */
-type NotMethods = 'where' | 'rpow'
+type NotMethods = 'where'
 
 /** The method of a function: its signatures without the first argument. Up to three overloads are kept. */
 type Method<F> = F extends {
@@ -82,7 +83,7 @@ export interface TensorMethods extends FunctionMethods, InPlaceMethods, MethodsO
   readonly mH: Tensor
 }
 
-const notMethods: ReadonlySet<string> = new Set<NotMethods>(['where', 'rpow'])
+const notMethods: ReadonlySet<string> = new Set<NotMethods>(['where'])
 
 type AnyFunction = ((...args: unknown[]) => unknown) & {
   method?: boolean
@@ -109,10 +110,10 @@ for (const [name, value] of Object.entries(ops) as [string, unknown][]) {
 for (const [name, f] of Object.entries(methodsOnly)) install(name, f as (...args: unknown[]) => unknown)
 
 for (const [name, f] of [
-  ['T', ops.reversed],
-  ['mT', ops.matrixTranspose],
+  ['T', reversed],
+  ['mT', matrixTranspose],
   ['H', ops.t],
-  ['mH', ops.matrixTranspose],
+  ['mH', matrixTranspose],
 ] as const)
   Object.defineProperty(Tensor.prototype, name, {
     get(this: Tensor) {
