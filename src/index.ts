@@ -18,6 +18,7 @@ export {
   setGradEnabled,
 } from './autograd/mode.ts'
 export { memorySummary } from './backends/cpu/memory.ts'
+export { getNumThreads, setNumThreads } from './backends/cpu/thread-count.ts'
 export { Device, type DeviceLike, device } from './core/device.ts'
 export {
   bfloat16,
