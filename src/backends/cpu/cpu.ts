@@ -5,18 +5,12 @@ import { hostMath } from '../../kernels/hostmath.ts'
 import type { Kernel, Launch } from '../../kernels/kernel.ts'
 import type { Allocation, Backend } from '../backend.ts'
 import { Arena, type ArenaAllocation } from './arena.ts'
-import { type Layout, maximumAt, type ParameterBlock, parameterBlock, plan } from './layout.ts'
+import { type Layout, type ParameterBlock, parameterBlock } from './layout.ts'
+import { type Compiled, prepare } from './prepared.ts'
 import { render } from './render.ts'
 import './gemm.ts'
 import { tuned } from './tuned.ts'
 import { lanesOf } from './vectorize.ts'
-
-type Run = (params: number, start: number, end: number) => void
-
-interface Compiled {
-  readonly run: Run
-  readonly block: ParameterBlock
-}
 
 /** Where launch parameters are written. */
 const PARAMS = 64
@@ -38,14 +32,14 @@ class CpuBackend implements Backend {
     return this.arena.heap.u8.subarray(pointer, pointer + allocation.nbytes)
   }
 
-  private compile(kernel: Kernel, layout: Layout): Compiled {
+  private readonly compile = (kernel: Kernel, layout: Layout): Compiled => {
     const known = kernel.compiled.get(layout.key) as Compiled | undefined
     if (known !== undefined) return known
     const { bytes, imports } = render(kernel, layout, this.arena)
     const env: Record<string, WebAssembly.ImportValue> = { memory: this.arena.memory }
     for (const { name } of imports) env[name] = hostMath[name as keyof typeof hostMath]
     const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env })
-    const compiled = { run: instance.exports.run as Run, block: parameterBlock(kernel, layout) }
+    const compiled = { run: instance.exports.run as Compiled['run'], block: parameterBlock(kernel, layout) }
     kernel.compiled.set(layout.key, compiled)
     return compiled
   }
@@ -65,24 +59,10 @@ class CpuBackend implements Backend {
       arena.clock++
       return
     }
-    const { layout, outer, loop, strides } = plan(kernel, launch)
-    const { run, block } = this.compile(kernel, layout)
+    const { run, block, words, outer } = prepare(kernel, launch, this.compile)
     const { i32 } = arena.heap
-    const put = (offset: number, value: number) => {
-      i32[(PARAMS + offset) >> 2] = value
-    }
-    for (let o = 0; o < pointers.length; o++) {
-      put(block.pointer(o), pointers[o])
-      const { atStrides } = launch.operands[o]
-      for (let d = 0; d < strides[o].length; d++) put(block.stride(o, d), strides[o][d])
-      if (atStrides !== undefined) {
-        if (atStrides.length > maximumAt) throw new Error(`kernel ${kernel.name}: too many coordinates`)
-        for (let i = 0; i < atStrides.length; i++)
-          put(block.atStride(o, i), atStrides[i] * kernel.operands[o].dtype.itemsize)
-      }
-    }
-    for (let d = 0; d < outer.length; d++) put(block.outerExtent(d), outer[d])
-    for (let d = 0; d < loop.length; d++) put(block.loopExtent(d), loop[d])
+    for (let o = 0; o < pointers.length; o++) i32[(PARAMS + block.pointer(o)) >> 2] = pointers[o]
+    for (let i = pointers.length; i < words.length; i++) i32[(PARAMS >> 2) + i] = words[i]
     this.putScalars(kernel, block, launch.scalars)
     run(PARAMS, 0, outer[0])
     arena.clock++
