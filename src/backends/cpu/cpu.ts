@@ -9,6 +9,7 @@ import { type Layout, type ParameterBlock, parameterBlock } from './layout.ts'
 import { type Compiled, prepare } from './prepared.ts'
 import { render } from './render.ts'
 import './gemm.ts'
+import './small-product.ts'
 import { tuned } from './tuned.ts'
 import { lanesOf } from './vectorize.ts'
 

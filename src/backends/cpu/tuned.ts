@@ -5,13 +5,19 @@ import type { Arena } from './arena.ts'
 
 type Tuned = (arena: Arena, kernel: Kernel, launch: Launch, pointers: readonly number[]) => boolean
 
-const byName = new Map<string, Tuned>()
+const byName = new Map<string, Tuned[]>()
 
-/** Runs the hand-written form of a kernel, if there is one and it covers this launch. */
+/** Runs the first hand-written form of a kernel, if there are any, that covers this launch. */
 export function tuned(arena: Arena, kernel: Kernel, launch: Launch, pointers: readonly number[]): boolean {
-  return byName.get(kernel.name)?.(arena, kernel, launch, pointers) ?? false
+  const forms = byName.get(kernel.name)
+  if (forms === undefined) return false
+  for (let i = 0; i < forms.length; i++) if (forms[i](arena, kernel, launch, pointers)) return true
+  return false
 }
 
+/** Adds a form of the kernels called `name`; those added before are asked first. */
 export function registerTuned(name: string, run: Tuned): void {
-  byName.set(name, run)
+  const forms = byName.get(name)
+  if (forms === undefined) byName.set(name, [run])
+  else forms.push(run)
 }
