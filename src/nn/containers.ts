@@ -4,7 +4,7 @@ import { AssertionError, IndexError, KeyError, TypeError_, ValueError } from '..
 import { isOptions } from '../ops/op.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { type Layer, Module } from './module.ts'
-import { entriesOf, isModule, moduleState, nameOf, setSlot, typeName } from './registry.ts'
+import { entriesOf, isModule, moduleState, nameOf, registerChildren, setSlot, typeName } from './registry.ts'
 import type { Fitting, Layers } from './sequential-types.ts'
 import { assemble, indentRest } from './text.ts'
 
@@ -42,7 +42,7 @@ function removeChild(module: Module, name: string): void {
 /** Makes these the only children, under these names, in this order. */
 function setChildren(module: Module, entries: readonly (readonly [string, Module | null])[]): void {
   for (const [name] of [...entriesOf(module, 'module')]) removeChild(module, name)
-  for (const [name, child] of entries) setSlot(module, name, { kind: 'module', persistent: true }, child)
+  registerChildren(module, entries)
 }
 
 function numbered<M>(modules: readonly M[]): [string, M][] {
@@ -68,11 +68,8 @@ export class Sequential<L extends Layers = Layers> extends Module {
     super()
     const [only] = layers
     if (layers.length === 1 && (only instanceof Map || (Array.isArray(only) && only.every(Array.isArray))))
-      for (const [name, layer] of only as Iterable<[string, Module | null]>) this.registerModule(name, layer)
-    else
-      layers.forEach((layer, i) => {
-        this.registerModule(String(i), layer as Module | null)
-      })
+      registerChildren(this, only as Iterable<[string, Module | null]>)
+    else registerChildren(this, numbered(layers as readonly (Module | null)[]))
   }
 
   override forward(input: Tensor): Tensor {
@@ -209,8 +206,10 @@ export class ModuleList<M extends Module = Layer> extends Module {
         `ModuleList.extend should be called with an iterable, but got ${typeName(modules)}`,
       )
     const start = this.length
-    let i = 0
-    for (const module of [...modules]) this.registerModule(String(start + i++), module)
+    registerChildren(
+      this,
+      Array.from(modules, (module, i) => [String(start + i), module] as const),
+    )
     return this
   }
 

@@ -43,6 +43,7 @@ import {
   type ModuleState,
   moduleState,
   nameOf,
+  registerChild,
   setSlot,
   slotsOf,
   typeName,
@@ -123,10 +124,7 @@ export class Module {
 
   /** Adds a child under a name, or an empty slot for one. */
   registerModule(name: string, module: Module | null): void {
-    if (module !== null && !isModule(module))
-      throw new TypeError_(`${typeName(module)} is not a Module subclass`)
-    checkName(this, name, 'module', module)
-    setSlot(this, name, { kind: 'module', persistent: true }, module)
+    registerChild(this, name, module)
   }
 
   /** The same as `registerModule`. */

@@ -103,9 +103,13 @@ export function checkLeaf(name: string, parameter: Tensor): void {
 
 /** Registers a name and sets the field. */
 export function setSlot(module: Module, name: string, slot: Slot, value: unknown): void {
-  const state = module[moduleState]
   // Fields that were assigned before come first.
   slotsOf(module)
+  assignSlot(module, name, slot, value)
+}
+
+function assignSlot(module: Module, name: string, slot: Slot, value: unknown): void {
+  const state = module[moduleState]
   const { slots } = state
   state.scanned = false
   const known = slots.get(name)
@@ -114,6 +118,22 @@ export function setSlot(module: Module, name: string, slot: Slot, value: unknown
     slots.set(name, slot)
   } else known.persistent = slot.persistent
   ;(module as unknown as Fields)[name] = value
+}
+
+/** Registers a child under a name, or an empty slot for one. */
+export function registerChild(module: Module, name: string, child: Module | null): void {
+  registerChildren(module, [[name, child]])
+}
+
+/** Registers children one after the other. The fields are walked once, so that long lists take linear time. */
+export function registerChildren(module: Module, children: Iterable<readonly [string, Module | null]>): void {
+  slotsOf(module)
+  for (const [name, child] of children) {
+    if (child !== null && !isModule(child))
+      throw new TypeError_(`${typeName(child)} is not a Module subclass`)
+    checkName(module, name, 'module', child)
+    assignSlot(module, name, { kind: 'module', persistent: true }, child)
+  }
 }
 
 function kindOf(value: unknown): SlotKind | null {
