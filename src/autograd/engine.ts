@@ -181,7 +181,17 @@ function run(roots: readonly Edge[], rootGrads: readonly Tensor[], settings: Set
       if (edge === null) continue
       const grad = results[i] ?? null
       if (grad !== null || dependencies.has(edge.node))
-        deliver(edge, grad, grad !== null && node.ownsResults && isFresh(grad, results, mark), node, i)
+        deliver(
+          edge,
+          grad,
+          grad !== null &&
+            node.ownsResults &&
+            isOnly(grad, results) &&
+            (grad.storage.id > mark ||
+              (!createGraph && node.preHooks === null && isPassedOn(grad, grads, owned))),
+          node,
+          i,
+        )
       const left = dependencies.get(edge.node)! - 1
       dependencies.set(edge.node, left)
       if (left === 0 && !queued.has(edge.node)) {
@@ -198,12 +208,18 @@ interface Pending {
   readonly owned: boolean[]
 }
 
-// A gradient whose memory was made while its node ran, and that was returned once, belongs to the engine.
-function isFresh(grad: Tensor, results: readonly (Tensor | null)[], mark: number): boolean {
-  if (grad.storage.id <= mark || grad.autograd !== null) return false
+// A gradient belongs to the engine if its memory was made while its node ran, or was the engine's own before the node
+// passed it on in another shape; and if it was returned once.
+function isOnly(grad: Tensor, results: readonly (Tensor | null)[]): boolean {
+  if (grad.autograd !== null) return false
   let count = 0
   for (const other of results) if (other !== null && other.storage === grad.storage) count++
   return count === 1
+}
+
+function isPassedOn(grad: Tensor, grads: readonly (Tensor | null)[], owned: readonly boolean[]): boolean {
+  for (let i = 0; i < grads.length; i++) if (owned[i] && grads[i]?.storage === grad.storage) return true
+  return false
 }
 
 // Calls the hooks of the tensors that are a node's results, and keeps the gradients of those that retain them.

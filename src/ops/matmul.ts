@@ -1,11 +1,11 @@
 // Products: matmul and its kin, all one contraction kernel (sum over k of a[i,k] b[k,j]); backends may have faster forms.
 
-import { bool, type DType, float32 } from '../core/dtype.ts'
+import { bool, type DType, float32, float64 } from '../core/dtype.ts'
 import { RuntimeError } from '../core/errors.ts'
-import { broadcastSizes, formatSizes } from '../core/shape.ts'
+import { broadcastSizes, broadcastStrides, formatSizes } from '../core/shape.ts'
 import * as k from '../kernels/expr.ts'
 import { valueTypeOf } from '../kernels/expr.ts'
-import { type Kernel, KernelBuilder } from '../kernels/kernel.ts'
+import { type Access, type Kernel, KernelBuilder } from '../kernels/kernel.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { applyOver, to } from './conversion.ts'
 import { commonDevice, emptyTensor, launch, operand } from './launch.ts'
@@ -33,6 +33,79 @@ export function contractionKernel(dtype: DType): Kernel {
     contractionKernels.set(dtype, kernel)
   }
   return kernel
+}
+
+const addedKernels = new Map<DType, Kernel>()
+
+// The same plus an addend: one launch where the product is small.
+function addedContractionKernel(dtype: DType): Kernel {
+  let kernel = addedKernels.get(dtype)
+  if (kernel === undefined) {
+    const b = new KernelBuilder('addmm')
+    const [addend, x, y] = [b.input(dtype), b.input(dtype), b.input(dtype)]
+    const out = b.output(dtype)
+    const total = b.loop((l) => l.reduce('sum', k.mul(l.read(x), l.read(y))))
+    b.write(out, k.add(total, b.read(addend)))
+    kernel = b.build()
+    addedKernels.set(dtype, kernel)
+  }
+  return kernel
+}
+
+/** Products of more multiplications have faster kernels, which add nothing; unless they have very few rows or columns. */
+const smallProduct = 16384
+
+function isSmall(a: Tensor, b: Tensor): boolean {
+  const n = a.sizes[0]
+  const m = b.sizes[1]
+  return n < 4 || m < 4 || n * m * a.sizes[1] < smallProduct
+}
+
+/** The product of two matrices, of a new tensor's memory. */
+function multiply(name: string, a: Tensor, b: Tensor): Tensor {
+  const sizes = [a.sizes[0], b.sizes[1]]
+  const out = emptyTensor(sizes, a.dtype, commonDevice(name, [a, b]))
+  launch(
+    out.device,
+    contractionKernel(a.dtype),
+    [1, sizes[0], sizes[1]],
+    [a.sizes[1]],
+    [leftOperand(a), rightOperand(b), resultOperand(out)],
+  )
+  return out
+}
+
+/** The product of two matrices plus a tensor that broadcasts to its shape, in one launch. */
+function multiplyAdd(x: Tensor, a: Tensor, b: Tensor): Tensor {
+  const sizes = [a.sizes[0], b.sizes[1]]
+  const out = emptyTensor(sizes, a.dtype, commonDevice('addmm', [x, a, b]))
+  const strides = broadcastStrides(x.sizes, x.strides, sizes)
+  launch(
+    out.device,
+    addedContractionKernel(a.dtype),
+    [1, sizes[0], sizes[1]],
+    [a.sizes[1]],
+    [operand(x, [0, strides[0], strides[1], 0]), leftOperand(a), rightOperand(b), resultOperand(out)],
+  )
+  return out
+}
+
+// Matrices as operands of a batch of one.
+const leftOperand = (a: Tensor): Access => operand(a, [0, a.strides[0], 0, a.strides[1]])
+const rightOperand = (b: Tensor): Access => operand(b, [0, 0, b.strides[1], b.strides[0]])
+const resultOperand = (c: Tensor): Access => operand(c, [0, c.strides[0], c.strides[1], 0])
+
+// The gradients of a product's sides lie in memory as the sides do, as in PyTorch: then a weight's needs no copy.
+function gradientOfLeft(g: Tensor, a: Tensor, b: Tensor): Tensor {
+  return isColumnMajor(a) ? t(mm(b, t(g))) : mm(g, t(b))
+}
+
+function gradientOfRight(g: Tensor, a: Tensor, b: Tensor): Tensor {
+  return isColumnMajor(b) ? t(mm(t(g), a)) : mm(t(a), g)
+}
+
+function isColumnMajor(x: Tensor): boolean {
+  return x.strides[0] === 1 && x.strides[1] === x.sizes[0]
 }
 
 /** Products of a batch of matrices: `a` [b, n, k], `b` [b, k, m], written to `out` [b, n, m]. Strides are free. */
@@ -76,15 +149,11 @@ const addBatch = (x: Tensor): Tensor => unsqueeze(x, 0)
 
 const mmOp: Op<null> = {
   node: 'MmBackward0',
-  forward: ([a, b]) => {
-    const out = emptyTensor([a.sizes[0], b.sizes[1]], a.dtype, commonDevice('mm', [a, b]))
-    contract(addBatch(a), addBatch(b), addBatch(out))
-    return out
-  },
+  forward: ([a, b]) => multiply('mm', a, b),
   saves: [0, 1],
   backward: ([g], c) => [
-    c.needs(0) ? mm(g!, t(c.input(1))) : null,
-    c.needs(1) ? mm(t(c.input(0)), g!) : null,
+    c.needs(0) ? gradientOfLeft(g!, c.input(0), c.input(1)) : null,
+    c.needs(1) ? gradientOfRight(g!, c.input(0), c.input(1)) : null,
   ],
 }
 
@@ -298,10 +367,20 @@ function combine(
   return product.add_(x, { alpha: a.dtype === bool ? true : beta })
 }
 
-const addmmOp = addProductOp('AddmmBackward0', mm, (g, a, b, c) => [
-  c.needs(1) ? mm(g, t(b)) : null,
-  c.needs(2) ? mm(t(a), g) : null,
+const addmmWhole = addProductOp('AddmmBackward0', mm, (g, a, b, c) => [
+  c.needs(1) ? gradientOfLeft(g, a, b) : null,
+  c.needs(2) ? gradientOfRight(g, a, b) : null,
 ])
+const addmmOp: Op<AddProductAttributes> = {
+  ...addmmWhole,
+  forward: (inputs, attributes) => {
+    const [x, a, b] = inputs
+    const plain = attributes.alpha === 1 && attributes.beta === 1
+    return plain && (a.dtype === float32 || a.dtype === float64) && isSmall(a, b)
+      ? multiplyAdd(x, a, b)
+      : addmmWhole.forward(inputs, attributes)
+  },
+}
 const addmvOp = addProductOp('AddmvBackward0', mv, (g, a, v, c) => [
   c.needs(1) ? outer(g, v) : null,
   c.needs(2) ? mv(t(a), g) : null,
