@@ -5,7 +5,7 @@ import type { Torch, Workload } from '../workload.ts'
 const names = Array.from({ length: 16 }, (_, i) => `layer${i}`)
 const fileOf = (library: string): string => `${process.env.ANTORCHA_BENCH_FILES}/${library}.pt`
 
-const state = (torch: typeof Torch, seed: Torch.Tensor): Record<string, Torch.Tensor> =>
+const state = (seed: Torch.Tensor): Record<string, Torch.Tensor> =>
   Object.fromEntries(names.map((name, i) => [name, seed.add(i)]))
 
 const python = `
@@ -20,7 +20,7 @@ export const checkpoints: readonly Workload[] = [
     kind: 'once',
     inputs: (torch) => ({ x: torch.randn(2048, 2048) }),
     antorcha: (torch, { x }) => {
-      const tensors = state(torch, x)
+      const tensors = state(x)
       return () => {
         torch.save(tensors, fileOf('antorcha'))
         return tensors.layer15
@@ -36,7 +36,7 @@ def step():
     kind: 'once',
     inputs: (torch) => ({ x: torch.randn(2048, 2048) }),
     antorcha: (torch, { x }) => {
-      torch.save(state(torch, x), fileOf('antorcha'))
+      torch.save(state(x), fileOf('antorcha'))
       return () => torch.load<Map<string, Torch.Tensor>>(fileOf('antorcha')).get('layer15')!
     },
     pytorch: `${python}
