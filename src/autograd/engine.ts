@@ -1,5 +1,6 @@
 // The engine: walks the graph from the results to the leaves, without recursion, later operations first.
 
+import { recording } from '../backends/recording.ts'
 import { RuntimeError, TypeError_ } from '../core/errors.ts'
 import { formatSizes, sameSizes } from '../core/shape.ts'
 import { ones } from '../ops/creation.ts'
@@ -313,6 +314,7 @@ function runAccumulator(
 
 function accumulateLeaf(variable: Tensor, grad: Tensor, owned: boolean, createGraph: boolean): void {
   const state = variable.ensureAutograd()
+  if (recording.recorder !== null) recording.recorder.accumulates(variable)
   if (createGraph) state.grad = state.grad === null ? grad.clone() : accumulate(state.grad, grad)
   else if (state.grad !== null) accumulateInto(state.grad, grad)
   else state.grad = owned && grad.isContiguous() ? alias(grad) : copyFor(variable, alias(grad))

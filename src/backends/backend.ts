@@ -28,8 +28,34 @@ export interface Backend {
     offsets: readonly number[],
     scalars: readonly (number | bigint | boolean)[],
   ): void
+  /**
+   * Prepares launches that will run many times, in this order, on the memory that they name. Without it a graph
+   * launches one after the other.
+   */
+  program?(launches: readonly ProgramLaunch[]): Program
+  /**
+   * Makes an allocation a part of another one, `offset` bytes from its start, without its contents. Its own memory is
+   * given back; from now on it lives as long as the other.
+   */
+  embed?(allocation: Allocation, within: Allocation, offset: number): void
+  /** Gives memory back; whoever uses the allocation all the same gets a RuntimeError with this message. */
+  forget?(allocation: Allocation, message: string): void
+  /** How many launches ran code generated from their kernel so far, and not a hand-written form of it. */
+  readonly generatedLaunches?: number
   /** The bytes themselves, where the device can be read synchronously; valid until the next allocation or launch. */
   bytes?(allocation: Allocation): Uint8Array
+}
+
+/** A kernel with all that a launch of it needs. */
+export interface ProgramLaunch extends Launch {
+  readonly kernel: Kernel
+}
+
+/** Launches prepared by `Backend.program`. */
+export interface Program {
+  run(): void
+  /** Changes the numbers given to one of the launches. */
+  setScalars(index: number, scalars: Launch['scalars']): void
 }
 
 const backends = new Map<DeviceType, Backend>()

@@ -2,6 +2,7 @@
 
 import { gradMode } from '../autograd/mode.ts'
 import { alias } from '../autograd/saved.ts'
+import { recording } from '../backends/recording.ts'
 import { RuntimeError } from '../core/errors.ts'
 import { pyRepr } from '../core/python.ts'
 import { applyMany, isOptions, type Op } from '../ops/op.ts'
@@ -24,6 +25,7 @@ import { checkParameterFields, moduleState, slotsOf } from './registry.ts'
 
 /** Calls a module: its hooks and its `forward`. */
 export function callModule(module: Module, args: unknown[]): unknown {
+  if (recording.recorder !== null) recording.recorder.called(module)
   const state = module[moduleState]
   if (state.scanned) checkParameterFields(module, state)
   else slotsOf(module)

@@ -1,6 +1,7 @@
 // Binary cross entropy of nn.functional, of probabilities and of logits.
 
 import { noGrad } from '../autograd/mode.ts'
+import { hostStep } from '../backends/recording.ts'
 import { scalarTypeName } from '../core/dtype.ts'
 import { RuntimeError, ValueError } from '../core/errors.ts'
 import { sameSizes } from '../core/shape.ts'
@@ -64,11 +65,13 @@ export type BinaryCrossEntropy = (
 
 function checkProbabilities(x: Tensor): void {
   if (x.device.type !== 'cpu' || x.numel() === 0) return
-  const inside = noGrad(() => x.ge(0).logicalAnd(x.le(1)).all().item())
-  if (inside !== true)
-    throw new RuntimeError(
-      'all elements of input should be between 0 and 1 (apply .sigmoid() first, or use binaryCrossEntropyWithLogits)',
-    )
+  hostStep(() => {
+    const inside = noGrad(() => x.ge(0).logicalAnd(x.le(1)).all().item())
+    if (inside !== true)
+      throw new RuntimeError(
+        'all elements of input should be between 0 and 1 (apply .sigmoid() first, or use binaryCrossEntropyWithLogits)',
+      )
+  })
 }
 
 /**

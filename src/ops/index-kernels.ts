@@ -1,5 +1,6 @@
 // What reading and writing by index share: checks, one kernel for reading at computed places, one for writing.
 
+import { hostStep } from '../backends/recording.ts'
 import type { DType } from '../core/dtype.ts'
 import { IndexError, RuntimeError } from '../core/errors.ts'
 import * as k from '../kernels/expr.ts'
@@ -17,6 +18,10 @@ export function checkIndexDType(name: string, index: Tensor): void {
 /** Throws an IndexError unless every index lies within `size`; with `wrap`, negative ones count from the end. */
 export function checkBounds(name: string, index: Tensor, size: number, wrap = false, dim = 0): void {
   if (index.device.type === 'meta' || index.numel() === 0) return
+  hostStep(() => checkValues(name, index, size, wrap, dim))
+}
+
+function checkValues(name: string, index: Tensor, size: number, wrap: boolean, dim: number): void {
   const low = Number(index.min().item())
   const high = Number(index.max().item())
   const worst = high >= size ? high : low < (wrap ? -size : 0) ? low : null

@@ -1,6 +1,7 @@
 // Negative log likelihood over classes. Scores have shape [C], [N, C] or [N, C, d1, ...]; targets have the same shape
 // without the class dimension.
 
+import { hostStep } from '../backends/recording.ts'
 import { type DType, int64, scalarTypeName, uint8 } from '../core/dtype.ts'
 import { IndexError, RuntimeError, ValueError } from '../core/errors.ts'
 import { formatSizes, sameSizes } from '../core/shape.ts'
@@ -181,9 +182,11 @@ const outside = pointwise({
 
 function checkTargetRange(target: Tensor, classes: number, ignoreIndex: number): void {
   if (target.device.type !== 'cpu' || target.numel() === 0) return
-  const bad = outside([target, classes, ignoreIndex])
-  if (bad.any().item() !== true) return
-  throw new IndexError(`Target ${String(target.maskedSelect(bad).at(0).item())} is out of bounds.`)
+  hostStep(() => {
+    const bad = outside([target, classes, ignoreIndex])
+    if (bad.any().item() !== true) return
+    throw new IndexError(`Target ${String(target.maskedSelect(bad).at(0).item())} is out of bounds.`)
+  })
 }
 
 function checkTargetDType(target: Tensor): void {

@@ -1,6 +1,7 @@
 // Filling tensors with random numbers: how samples reach memory, and the methods uniform_, normal_, random_, ...
 // Samples are drawn in the order of memory, so a transposed tensor is filled along its longest strides first.
 
+import { hostStep } from '../backends/recording.ts'
 import { cpu } from '../core/device.ts'
 import { TypeError_ } from '../core/errors.ts'
 import { denseStridesLike, isNonOverlappingAndDense } from '../core/shape.ts'
@@ -67,7 +68,7 @@ export function fillRandom(
   x: Tensor,
   samples: (n: number, contiguous: boolean) => Samples | Uint8Array,
 ): Tensor {
-  if (x.device.type !== 'meta') writeSamples(x, samples(x.numel(), x.isContiguous()))
+  if (x.device.type !== 'meta') hostStep(() => writeSamples(x, samples(x.numel(), x.isContiguous())))
   return x
 }
 

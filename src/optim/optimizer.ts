@@ -2,6 +2,7 @@
 
 import { enableGrad, gradMode } from '../autograd/mode.ts'
 import { nextHookId, RemovableHandle } from '../autograd/node.ts'
+import { recording } from '../backends/recording.ts'
 import { legacyTensorName } from '../core/dtype.ts'
 import { KeyError, NotImplementedError, TypeError_, ValueError } from '../core/errors.ts'
 import { pyFloat, pyRepr, Tuple } from '../core/python.ts'
@@ -10,6 +11,7 @@ import { describe } from '../ops/op.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { camelCase, entriesOf, entry, snakeCase } from './options.ts'
 import { scalarState } from './state.ts'
+import { StepConditions } from './step-conditions.ts'
 
 /** What every optimizer's options have. */
 export interface CommonOptions {
@@ -181,6 +183,15 @@ export class Optimizer<O extends object = CommonOptions, S extends object = obje
   step<R>(closure: Closure<R>): R
   step<R>(closure?: Closure<R> | null): R | null
   step<R>(closure?: Closure<R> | null): R | null {
+    const { recorder } = recording
+    if (recorder === null) return this.takeStep(closure)
+    return recorder.updateStep({
+      run: () => this.takeStep(closure),
+      repeat: this.countsSteps ? null : this.repetition(),
+    })
+  }
+
+  private takeStep<R>(closure?: Closure<R> | null): R | null {
     for (const hook of this.preHooks.values()) hook(this as unknown as Optimizer)
     this.stepsTaken++
     const before = gradMode.enabled
@@ -193,6 +204,22 @@ export class Optimizer<O extends object = CommonOptions, S extends object = obje
     }
     for (const hook of this.postHooks.values()) hook(this as unknown as Optimizer)
     return loss
+  }
+
+  /** Whether the numbers of a step depend on how many steps there were, and not on the options alone. */
+  protected readonly countsSteps: boolean = true
+
+  // For a captured graph: counts a step whose numbers would be those of the last one, else returns false.
+  private repetition(): () => boolean {
+    let last = new StepConditions(this)
+    return () => {
+      if (this.preHooks.size > 0 || this.postHooks.size > 0 || !last.hold(this)) {
+        last = new StepConditions(this)
+        return false
+      }
+      this.stepsTaken++
+      return true
+    }
   }
 
   /** The work of a step, without recording and without hooks. */

@@ -94,6 +94,8 @@ export class SGD extends Optimizer<SGDOptions, SGDState> {
     checkFused(options)
   }
 
+  protected override readonly countsSteps = false
+
   protected override updateGroup(group: ParamGroup<SGDOptions>): void {
     const { momentum, weightDecay, nesterov, maximize } = group
     const flags = { maximize, penalty: weightDecay !== 0 }

@@ -1,6 +1,7 @@
 // A tensor's memory: bytes on a device that several tensors may share, with a count of changes made in place.
 
 import { type Allocation, type Backend, backendFor } from '../backends/backend.ts'
+import { recording } from '../backends/recording.ts'
 import { cpu, type Device } from '../core/device.ts'
 import { NotImplementedError, RuntimeError } from '../core/errors.ts'
 
@@ -48,6 +49,7 @@ export class Storage {
       throw new NotImplementedError(
         this.device.type === 'meta' ? 'Cannot copy out of meta tensor; no data!' : 'the storage was freed',
       )
+    if (recording.recorder !== null) recording.recorder.used(this)
     return this.memory
   }
 
@@ -63,7 +65,8 @@ export class Storage {
 
   /** Gives the memory back at once. Only for memory that nothing else can reach. */
   free(): void {
-    if (this.memory === null || this.backend === null) return
+    // A graph that is being captured may still use it.
+    if (this.memory === null || this.backend === null || recording.recorder !== null) return
     this.backend.free(this.memory)
     this.memory = null
   }

@@ -1,7 +1,7 @@
 // The CPU's memory: one WebAssembly memory, an allocator in it, and the ladder that reclaims it without dispose().
 // Known-dead memory is freed at once; the rest when the garbage collector says so, or by evacuation under pressure.
 
-import { OutOfMemoryError } from '../../core/errors.ts'
+import { OutOfMemoryError, RuntimeError } from '../../core/errors.ts'
 import type { Allocation } from '../backend.ts'
 
 const PAGE = 65536
@@ -25,6 +25,8 @@ class Block {
   /** The launch that last used it. */
   lastUse = 0
   readonly id: number
+  /** What whoever uses it is told when there is neither memory nor buffer any more. */
+  message = 'arena: a freed block was used'
   /** Explicitly freed allocations of a slab; -1 for a block of its own. */
   live = 0
 
@@ -44,8 +46,8 @@ class Handle {
 export class ArenaAllocation implements Allocation {
   freed = false
   constructor(
-    readonly handle: Handle,
-    readonly offset: number,
+    public handle: Handle,
+    public offset: number,
     readonly nbytes: number,
   ) {}
 }
@@ -281,6 +283,29 @@ export class Arena {
     this.evacuate()
   }
 
+  /** Counts how often blocks were moved: what was located at the same count is still there. */
+  get moves(): number {
+    return this.evacuations
+  }
+
+  /**
+   * Makes an allocation a part of another one, `offset` bytes from its start, without its contents. Its own memory is
+   * given back; from now on it lives as long as the other.
+   */
+  embed(allocation: ArenaAllocation, within: ArenaAllocation, offset: number): void {
+    this.free(allocation)
+    allocation.handle = within.handle
+    allocation.offset = within.offset + offset
+  }
+
+  /** Gives an allocation's memory back; from now on locating it throws a RuntimeError with this message. */
+  forget(allocation: ArenaAllocation, message: string): void {
+    this.free(allocation)
+    const nothing = new Block(-1, -1, 0)
+    nothing.message = message
+    allocation.handle = new Handle(nothing)
+  }
+
   /** Moves every block that the current launch does not use out of the arena, to buffers that V8 can collect. */
   private evacuate(): void {
     // When much of what was moved out last time came back, the working set is larger than the limit allows.
@@ -313,7 +338,7 @@ export class Arena {
 
   private bringBack(block: Block): void {
     const source = block.buffer
-    if (source === null) throw new Error('arena: a freed block was used')
+    if (source === null) throw new RuntimeError(block.message)
     const pointer = this.place(block.size)
     this.heap.u8.set(new Uint8Array(source), pointer)
     block.pointer = pointer

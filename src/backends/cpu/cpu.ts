@@ -1,13 +1,15 @@
 // The CPU backend: compiles kernels to WebAssembly when first launched in a layout, and launches them over the arena.
 
-import type { ValueType } from '../../kernels/expr.ts'
 import { hostMath } from '../../kernels/hostmath.ts'
 import type { Kernel, Launch } from '../../kernels/kernel.ts'
-import type { Allocation, Backend } from '../backend.ts'
+import type { Allocation, Backend, Program, ProgramLaunch } from '../backend.ts'
+import { recording } from '../recording.ts'
 import { Arena, type ArenaAllocation } from './arena.ts'
 import { type Layout, type ParameterBlock, parameterBlock } from './layout.ts'
 import { type Compiled, prepare } from './prepared.ts'
+import { CpuProgram } from './program.ts'
 import { render } from './render.ts'
+import { putScalar } from './scalars.ts'
 import './gemm.ts'
 import './small-product.ts'
 import { tuned } from './tuned.ts'
@@ -16,19 +18,37 @@ import { lanesOf } from './vectorize.ts'
 /** Where launch parameters are written. */
 const PARAMS = 64
 
+const consecutive: readonly number[] = [1]
+
 class CpuBackend implements Backend {
   readonly type = 'cpu' as const
   readonly arena: Arena = new Arena()
+  generatedLaunches = 0
 
   allocate(nbytes: number): Allocation {
-    return this.arena.allocate(nbytes)
+    const allocation = this.arena.allocate(nbytes)
+    if (recording.recorder !== null) recording.recorder.allocated(allocation)
+    return allocation
   }
 
   free(allocation: Allocation): void {
     this.arena.free(allocation as ArenaAllocation)
   }
 
+  program(launches: readonly ProgramLaunch[]): Program {
+    return new CpuProgram(this.arena, launches)
+  }
+
+  embed(allocation: Allocation, within: Allocation, offset: number): void {
+    this.arena.embed(allocation as ArenaAllocation, within as ArenaAllocation, offset)
+  }
+
+  forget(allocation: Allocation, message: string): void {
+    this.arena.forget(allocation as ArenaAllocation, message)
+  }
+
   bytes(allocation: Allocation): Uint8Array {
+    if (recording.recorder !== null) recording.recorder.accessed(allocation)
     const pointer = this.arena.locate(allocation as ArenaAllocation)
     return this.arena.heap.u8.subarray(pointer, pointer + allocation.nbytes)
   }
@@ -46,6 +66,10 @@ class CpuBackend implements Backend {
   }
 
   launch(kernel: Kernel, launch: Launch): void {
+    if (recording.recorder !== null) {
+      recording.recorder.launch(this, kernel, launch)
+      return
+    }
     for (let d = 0; d < launch.outer.length; d++) if (launch.outer[d] === 0) return
     const { arena } = this
     arena.clock++
@@ -65,6 +89,7 @@ class CpuBackend implements Backend {
     for (let o = 0; o < pointers.length; o++) i32[(PARAMS + block.pointer(o)) >> 2] = pointers[o]
     for (let i = pointers.length; i < words.length; i++) i32[(PARAMS >> 2) + i] = words[i]
     this.putScalars(kernel, block, launch.scalars)
+    this.generatedLaunches++
     run(PARAMS, 0, outer[0])
     arena.clock++
   }
@@ -84,6 +109,11 @@ class CpuBackend implements Backend {
     scalars: readonly (number | bigint | boolean)[],
   ): void {
     if (n === 0) return
+    if (recording.recorder !== null) {
+      const operands = storages.map((storage, o) => ({ storage, offset: offsets[o], strides: consecutive }))
+      recording.recorder.launch(this, kernel, { outer: [n], loop: [], operands, scalars })
+      return
+    }
     const { arena } = this
     arena.clock++
     let compiled = kernel.compiled.get(n < 4 ? 'flat1' : 'flat') as Compiled | undefined
@@ -99,6 +129,7 @@ class CpuBackend implements Backend {
       this.putFlat(kernel, block, storages, offsets)
     }
     if (scalars.length > 0) this.putScalars(kernel, block, scalars)
+    this.generatedLaunches++
     compiled.run(PARAMS, 0, n)
     arena.clock++
   }
@@ -125,24 +156,7 @@ class CpuBackend implements Backend {
     scalars: readonly (number | bigint | boolean)[],
   ): void {
     for (let i = 0; i < kernel.scalars.length; i++)
-      this.putScalar(kernel.scalars[i], PARAMS + block.scalar(i), scalars[i])
-  }
-
-  private putScalar(type: ValueType, offset: number, value: number | bigint | boolean): void {
-    const { heap } = this.arena
-    switch (type) {
-      case 'f32':
-        heap.f32[offset >> 2] = Number(value)
-        return
-      case 'f64':
-        heap.f64[offset >> 3] = Number(value)
-        return
-      case 'i64':
-        heap.i64[offset >> 3] = typeof value === 'bigint' ? value : BigInt(Math.trunc(Number(value)))
-        return
-      default:
-        heap.i32[offset >> 2] = Number(value)
-    }
+      putScalar(this.arena.heap, kernel.scalars[i], PARAMS + block.scalar(i), scalars[i])
   }
 }
 

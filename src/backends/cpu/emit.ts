@@ -25,7 +25,6 @@ export function vectorPrefix(type: ValueType, lanes: number): 'f32x4' | 'f64x2' 
 }
 
 export class ExpressionEmitter {
-  readonly imports: ImportedFunction[] = []
   /** Per operand, the local that holds its current address. */
   readonly pointers: number[] = []
   readonly outerIndex: number[] = []
@@ -41,6 +40,10 @@ export class ExpressionEmitter {
     private readonly fn: FunctionBuilder,
     private readonly block: ParameterBlock,
     private readonly params: number,
+    /** Host functions that the module calls; functions of one module share the list. */
+    readonly imports: ImportedFunction[],
+    /** Launch parameters that are known already, by their place in the block. */
+    private readonly known: ReadonlyMap<number, number> | null,
   ) {}
 
   wasmType(type: ValueType): WasmType {
@@ -54,9 +57,13 @@ export class ExpressionEmitter {
     if (local === undefined) {
       local = this.fn.local(type)
       const target = local
+      const known = type === 'i32' ? this.known?.get(offset) : undefined
       this.fn.inPrologue(() => {
-        this.fn.get(this.params)
-        this.fn.memory(`${type}.load`, offset)
+        if (known !== undefined) this.fn.i32(known)
+        else {
+          this.fn.get(this.params)
+          this.fn.memory(`${type}.load`, offset)
+        }
         this.fn.set(target)
       })
       this.parameters.set(key, local)

@@ -25,10 +25,25 @@ export function render(
   layout: Layout,
   memory: { readonly shared: boolean; readonly maximumPages: number },
 ): Rendered {
-  const renderer = new Renderer(kernel, layout)
+  const imports: ImportedFunction[] = []
+  const body = renderFunction(kernel, layout, imports)
+  return { bytes: encodeModule(imports, [{ name: 'run', body }], memory), imports }
+}
+
+/**
+ * The function `run(params, start, end)` alone, for a module with more functions.
+ * @param imports the module's host functions; those that are called here are added
+ * @param known launch parameters that are the same at every launch, by their place in the block
+ */
+export function renderFunction(
+  kernel: Kernel,
+  layout: Layout,
+  imports: ImportedFunction[],
+  known: ReadonlyMap<number, number> | null = null,
+): FunctionBuilder {
+  const renderer = new Renderer(kernel, layout, imports, known)
   renderer.renderOuter(0)
-  const bytes = encodeModule(renderer.emitter.imports, [{ name: 'run', body: renderer.fn }], memory)
-  return { bytes, imports: renderer.emitter.imports }
+  return renderer.fn
 }
 
 const PARAMS = 0
@@ -54,9 +69,11 @@ class Renderer {
   constructor(
     private readonly kernel: Kernel,
     private readonly layout: Layout,
+    imports: ImportedFunction[],
+    known: ReadonlyMap<number, number> | null,
   ) {
     this.block = parameterBlock(kernel, layout)
-    this.emitter = new ExpressionEmitter(kernel, layout, this.fn, this.block, PARAMS)
+    this.emitter = new ExpressionEmitter(kernel, layout, this.fn, this.block, PARAMS, imports, known)
     this.used = kernel.operands.map((_, i) => i)
     this.usedInLoop = this.used.filter((o) => this.operandInLoop(o))
     for (const o of this.used) this.emitter.pointers[o] = this.emitter.parameter('i32', this.block.pointer(o))
