@@ -54,7 +54,7 @@ export class CallRecorder implements Recorder {
     }
     launch.operands.forEach(({ storage }, o) => {
       const allocation = storage as Allocation
-      if (this.madeByHost.has(allocation))
+      if (this.openUpdate === null && this.madeByHost.has(allocation))
         throw new RuntimeError(
           `torch.graph.capture: kernel '${kernel.name}' uses a tensor that was made by JavaScript which runs anew at each replay`,
         )

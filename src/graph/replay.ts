@@ -7,7 +7,7 @@ import { numelOf } from '../core/shape.ts'
 import type { Kernel, Launch } from '../kernels/kernel.ts'
 import { Storage } from '../tensor/storage.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { planMemory } from './memory-plan.ts'
+import { type MemoryPlan, planMemory } from './memory-plan.ts'
 import { recordWith } from './recorder.ts'
 import type { ConstantStep, LaunchStep, Recording, Step } from './recording.ts'
 
@@ -44,9 +44,13 @@ export class Replay {
     const steady = steps.filter((step) => step.kind === 'constant' && !isWritten(step, steps))
     for (const step of steady) kept.add((step as ConstantStep).allocation)
     const remaining = steps.filter((step) => !steady.includes(step))
-    this.memory = settle(planMemory(remaining, made, kept), made, kept)
+    const visible = new Set(kept)
+    for (const step of remaining)
+      if (step.kind === 'host') for (const allocation of step.touched) visible.add(allocation)
+    const { block, stand } = settle(planMemory(remaining, made, kept), made, kept, visible)
+    this.memory = block
     for (const step of steady) write(step as ConstantStep)
-    this.actions = actionsOf(remaining)
+    this.actions = actionsOf(withStandIns(remaining, stand))
     this.versions = [...outside].filter(([, raised]) => raised > 0)
     this.grads = [...leaves].map(([leaf, { after }]) => [leaf, after] as const)
   }
@@ -70,23 +74,51 @@ function isWritten(constant: ConstantStep, steps: readonly Step[]): boolean {
   )
 }
 
-/** Moves what was made during the call to its place in one block, with the contents of what is kept. */
+/** Where what a call made lies from now on. */
+interface Settled {
+  readonly block: Storage | null
+  /** What stands for memory that nobody outside may read any more. */
+  readonly stand: ReadonlyMap<Allocation, Allocation>
+}
+
+/**
+ * Moves what was made during the call to its place in one block, with the contents of what is kept. What is not
+ * `visible` to code outside of the launches is told so if it is asked for.
+ */
 function settle(
-  { nbytes, offsets }: ReturnType<typeof planMemory>,
+  { nbytes, offsets }: MemoryPlan,
   made: ReadonlySet<Allocation>,
   kept: ReadonlySet<Allocation>,
-): Storage | null {
-  if (made.size === 0) return null
+  visible: ReadonlySet<Allocation>,
+): Settled {
+  const stand = new Map<Allocation, Allocation>()
+  if (made.size === 0) return { block: null, stand }
   const block = Storage.allocate(Math.max(1, nbytes))
   const backend = backendFor(block.device.type)
   const contents = new Map([...kept].map((allocation) => [allocation, backend.bytes!(allocation).slice()]))
   for (const allocation of made) {
     const offset = offsets.get(allocation)
-    if (offset === undefined) backend.forget!(allocation, goneMessage)
-    else backend.embed!(allocation, block.allocation, offset)
+    if (offset !== undefined) {
+      let place = allocation
+      if (!visible.has(allocation)) {
+        place = backend.allocate(allocation.nbytes)
+        stand.set(allocation, place)
+      }
+      backend.embed!(place, block.allocation, offset)
+    }
+    if (!visible.has(allocation)) backend.forget!(allocation, goneMessage)
   }
   for (const [allocation, bytes] of contents) backend.bytes!(allocation).set(bytes)
-  return block
+  return { block, stand }
+}
+
+function withStandIns(steps: readonly Step[], stand: ReadonlyMap<Allocation, Allocation>): Step[] {
+  const placeOf = (storage: unknown) => stand.get(storage as Allocation) ?? (storage as Allocation)
+  return steps.map((step) => {
+    if (step.kind === 'launch')
+      return { ...step, operands: step.operands.map((o) => ({ ...o, storage: placeOf(o.storage) })) }
+    return step.kind === 'constant' ? { ...step, allocation: placeOf(step.allocation) } : step
+  })
 }
 
 function write({ allocation, bytes }: ConstantStep): void {
