@@ -20,6 +20,8 @@ export function sumToSize(x: Tensor, sizes: readonly number[]): Tensor {
   const extra = x.ndim - sizes.length
   const dims: number[] = []
   for (let d = 0; d < x.ndim; d++) if (d < extra || (sizes[d - extra] === 1 && x.sizes[d] !== 1)) dims.push(d)
+  // Where only leading dimensions go, what is left has the shape already, as for a bias.
+  if (dims.length === extra && dims.length > 0) return sum(x, dims)
   const summed = dims.length === 0 ? x : sum(x, dims, { keepdim: true })
   return extra === 0 ? summed : view(summed, sizes)
 }

@@ -417,9 +417,14 @@ export function fn<F>(
   const count = required.length
   const positional = settings.positional ?? optional.length
   const call = (...args: unknown[]): unknown => {
-    if (args.length === count && optional.length === 0) return run(...args)
+    if (args.length === count) {
+      // Spelt out for what is called most: spreading costs more than a small operation.
+      if (optional.length === 0) return count === 1 ? run(args[0]) : run(...args)
+      if (count === 1) return run(args[0], noOptions)
+      if (count === 2) return run(args[0], args[1], noOptions)
+      return run(...args, noOptions)
+    }
     if (args.length < count) throw missingArguments(name, required.slice(args.length))
-    if (args.length === count) return run(...args, noOptions)
     const last = args[args.length - 1]
     const hasOptions = isOptions(last)
     const extra = args.length - count - (hasOptions ? 1 : 0)
