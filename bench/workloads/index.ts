@@ -1,6 +1,7 @@
 // All workloads, in the order of the table.
 
 import type { Workload } from '../workload.ts'
+import { capturedSteps } from './captured.ts'
 import { checkpoints } from './checkpoints.ts'
 import { elementwise } from './elementwise.ts'
 import { models } from './models.ts'
@@ -12,6 +13,7 @@ export const workloads: readonly Workload[] = [
   ...elementwise,
   ...networks,
   ...models,
+  ...capturedSteps,
   ...checkpoints,
 ]
 
