@@ -7,6 +7,7 @@ import { numelOf } from '../core/shape.ts'
 import type { Kernel, Launch } from '../kernels/kernel.ts'
 import { Storage } from '../tensor/storage.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { fuse } from './fuse.ts'
 import { type MemoryPlan, planMemory } from './memory-plan.ts'
 import { recordWith } from './recorder.ts'
 import type { ConstantStep, LaunchStep, Recording, Step } from './recording.ts'
@@ -43,10 +44,13 @@ export class Replay {
     for (const { after } of leaves.values()) keep(after)
     const steady = steps.filter((step) => step.kind === 'constant' && !isWritten(step, steps))
     for (const step of steady) kept.add((step as ConstantStep).allocation)
-    const remaining = steps.filter((step) => !steady.includes(step))
     const visible = new Set(kept)
-    for (const step of remaining)
+    for (const step of steps)
       if (step.kind === 'host') for (const allocation of step.touched) visible.add(allocation)
+    const remaining = fuse(
+      steps.filter((step) => !steady.includes(step)),
+      (allocation) => made.has(allocation) && !visible.has(allocation),
+    )
     const { block, stand } = settle(planMemory(remaining, made, kept), made, kept, visible)
     this.memory = block
     for (const step of steady) write(step as ConstantStep)

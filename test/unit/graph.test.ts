@@ -208,6 +208,25 @@ describe('a captured function', () => {
     }
   })
 
+  test('fuses chains of pointwise kernels without changing a bit', () => {
+    const body = (x: Tensor, bias: Tensor) => {
+      const y = x.add(bias).relu().mul(x).sigmoid()
+      // A view of what is computed, memory that changes in place, a mask, and a value that is used twice.
+      const z = y.t().add(1).exp()
+      const w = y.clone()
+      w.mul_(3).add_(y).sub_(x)
+      return { z, w, chosen: torch.where(w.gt(0), w.neg(), y.mul(w).tanh()), sum: w.mul(y).sum(0), y }
+    }
+    const call = graph.capture((x: Tensor, bias: Tensor) => torch.noGrad(() => body(x, bias)))
+    for (const scale of [1, 5, 0.1, 30, 2, 1]) {
+      const [x, bias] = [torch.randn(7, 9).mul(scale), torch.randn(9)]
+      const [expected, found] = [body(x, bias), call(x, bias)]
+      for (const key of ['z', 'w', 'chosen', 'sum', 'y'] as const)
+        expect(found[key].tolist(), key).toEqual(expected[key].tolist())
+    }
+    expect(call.replays).toBe(3)
+  })
+
   test('raises the versions of what it changes', () => {
     const counter = torch.zeros(2)
     const call = graph.capture((x: Tensor) => counter.add_(x).clone())
