@@ -99,7 +99,7 @@ export class SequentialLR extends ComposedScheduler {
     return this.milestones.filter((milestone) => milestone <= epoch).length
   }
 
-  override step(): void {
+  protected override takeStep(): void {
     this.lastEpoch++
     const i = this.indexAt(this.lastEpoch)
     const scheduler = this.schedulers[i]
@@ -130,7 +130,7 @@ export class ChainedScheduler extends ComposedScheduler {
     this.lastLr = this.currentLrs()
   }
 
-  override step(): void {
+  protected override takeStep(): void {
     for (const s of this.schedulers) s.step()
     this.lastLr = this.currentLrs()
   }

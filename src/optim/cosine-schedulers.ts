@@ -110,7 +110,7 @@ export class CosineAnnealingWarmRestarts extends LRScheduler {
     return this.baseLrs.map((base) => etaMin + ((base - etaMin) * (1 + Math.cos((Math.PI * TCur) / Ti))) / 2)
   }
 
-  override step(epoch?: number | null): void {
+  protected override takeStep(epoch?: number | null): void {
     let at = epoch ?? (this.lastEpoch < 0 ? 0 : null)
     const { T0, TMult } = this
     if (at === null) {

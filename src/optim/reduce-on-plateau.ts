@@ -1,5 +1,6 @@
 // ReduceLROnPlateau: lowers the rate when a metric has stopped improving.
 
+import { hostStep } from '../backends/recording.ts'
 import { RuntimeError, ValueError } from '../core/errors.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { readOptions } from './options.ts'
@@ -92,6 +93,10 @@ export class ReduceLROnPlateau extends LRScheduler {
 
   /** Judges an epoch by its metric, a number or a tensor of one element. */
   override step(metric: number | Tensor | null | undefined, epoch?: number | null): void {
+    hostStep(() => this.judge(metric, epoch))
+  }
+
+  private judge(metric: number | Tensor | null | undefined, epoch?: number | null): void {
     const value = metric instanceof Tensor ? Number(metric.item()) : metric
     if (typeof value !== 'number')
       throw new ValueError('ReduceLROnPlateau.step() needs the metric of the epoch')

@@ -1,5 +1,6 @@
 // LRScheduler: what all learning rate schedulers share. When rates change, and how a scheduler is saved.
 
+import { hostStep } from '../backends/recording.ts'
 import { KeyError, NotImplementedError, TypeError_, ValueError } from '../core/errors.ts'
 import { Tuple } from '../core/python.ts'
 import { describe } from '../ops/op.ts'
@@ -116,6 +117,11 @@ export class LRScheduler {
    * @param epoch deprecated, as in PyTorch: jumps to that epoch
    */
   step(epoch?: number | null): void {
+    // In a captured step the schedule goes on at each replay.
+    hostStep(() => this.takeStep(epoch))
+  }
+
+  protected takeStep(epoch?: number | null): void {
     if (
       this.stepCount === 1 &&
       this.optimizer.stepsTaken === 0 &&

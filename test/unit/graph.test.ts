@@ -128,6 +128,26 @@ describe('a captured training step', () => {
     expect(replays).toBeGreaterThan(5)
   })
 
+  test('steps a scheduler that is part of it', () => {
+    const { eager, captured, replays } = both((wrap) => {
+      const { model, loss } = lesson()
+      const optimizer = new optim.SGD(model.parameters(), { lr: 0.1 })
+      const scheduler = new optim.lrScheduler.CosineAnnealingWarmRestarts(optimizer, 4)
+      const step = wrap((x: Tensor) => {
+        optimizer.zeroGrad()
+        const l = loss(x, x)
+        l.backward()
+        optimizer.step()
+        scheduler.step()
+        return l
+      })
+      const losses = Array.from({ length: 10 }, () => step(torch.rand(8, 1)).item())
+      return { losses, epoch: scheduler.lastEpoch, rates: scheduler.getLastLr() }
+    })
+    expect(captured).toEqual(eager)
+    expect(replays).toBe(7)
+  })
+
   test('runs optimizers that read values as they are', () => {
     const { eager, captured } = both((wrap) => {
       const { model, loss } = lesson()
