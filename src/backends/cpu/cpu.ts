@@ -5,6 +5,7 @@ import type { Kernel, Launch } from '../../kernels/kernel.ts'
 import type { Allocation, Backend, Program, ProgramLaunch } from '../backend.ts'
 import { recording } from '../recording.ts'
 import { Arena, type ArenaAllocation } from './arena.ts'
+import { costOf } from './cost.ts'
 import { type Layout, type ParameterBlock, parameterBlock } from './layout.ts'
 import { type Compiled, prepare } from './prepared.ts'
 import { CpuProgram } from './program.ts'
@@ -12,6 +13,8 @@ import { render } from './render.ts'
 import { putScalar } from './scalars.ts'
 import './gemm.ts'
 import './small-product.ts'
+import { chunkOf, LEAST_WORK, runsOnWorkers } from './split.ts'
+import { runOnThreads } from './threads.ts'
 import { tuned } from './tuned.ts'
 import { lanesOf } from './vectorize.ts'
 
@@ -60,7 +63,14 @@ class CpuBackend implements Backend {
     const env: Record<string, WebAssembly.ImportValue> = { memory: this.arena.memory }
     for (const { name } of imports) env[name] = hostMath[name as keyof typeof hostMath]
     const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env })
-    const compiled = { run: instance.exports.run as Compiled['run'], block: parameterBlock(kernel, layout) }
+    const compiled: Compiled = {
+      run: instance.exports.run as Compiled['run'],
+      block: parameterBlock(kernel, layout),
+      layout,
+      cost: costOf(kernel, layout),
+      shareable: runsOnWorkers(imports),
+      bytes,
+    }
     kernel.compiled.set(layout.key, compiled)
     return compiled
   }
@@ -84,13 +94,15 @@ class CpuBackend implements Backend {
       arena.clock++
       return
     }
-    const { run, block, words, outer } = prepare(kernel, launch, this.compile)
+    const prepared = prepare(kernel, launch, this.compile)
+    const { block, words, outer, sharedWork } = prepared
     const { i32 } = arena.heap
     for (let o = 0; o < pointers.length; o++) i32[(PARAMS + block.pointer(o)) >> 2] = pointers[o]
     for (let i = pointers.length; i < words.length; i++) i32[(PARAMS >> 2) + i] = words[i]
     this.putScalars(kernel, block, launch.scalars)
     this.generatedLaunches++
-    run(PARAMS, 0, outer[0])
+    if (sharedWork === 0) prepared.run(PARAMS, 0, outer[0], 0)
+    else this.share(prepared, outer[0], sharedWork)
     arena.clock++
   }
 
@@ -130,8 +142,14 @@ class CpuBackend implements Backend {
     }
     if (scalars.length > 0) this.putScalars(kernel, block, scalars)
     this.generatedLaunches++
-    compiled.run(PARAMS, 0, n)
+    const work = n * compiled.cost.outer
+    if (work < LEAST_WORK || !compiled.shareable || !kernel.parallel) compiled.run(PARAMS, 0, n, 0)
+    else this.share(compiled, n, work)
     arena.clock++
+  }
+
+  private share(compiled: Compiled, extent: number, work: number): void {
+    runOnThreads(this.arena, compiled, PARAMS, extent, chunkOf(extent, work, compiled.layout), work)
   }
 
   private putFlat(

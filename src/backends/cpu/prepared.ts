@@ -1,12 +1,18 @@
 // Prepared launches: what laying out and compiling one gave, kept for later launches with the same extents and strides.
 
 import type { Kernel, Launch } from '../../kernels/kernel.ts'
+import type { Cost } from './cost.ts'
 import { type Layout, maximumAt, type ParameterBlock, type Plan, plan } from './layout.ts'
+import { isSplittable, LEAST_WORK, workOf } from './split.ts'
+import type { Task } from './threads.ts'
 
 /** A compiled kernel: `run(parameters, start, end)` covers that part of the outermost dimension. */
-export interface Compiled {
-  readonly run: (params: number, start: number, end: number) => void
+export interface Compiled extends Task {
   readonly block: ParameterBlock
+  readonly layout: Layout
+  readonly cost: Cost
+  /** Whether other threads can run it, too. */
+  readonly shareable: boolean
 }
 
 /** A launch that needs nothing but its pointers and scalars any more. */
@@ -15,6 +21,8 @@ export interface Prepared extends Plan, Compiled {
   readonly words: readonly number[]
   /** All extents and strides of the launch, by which it is found. */
   readonly shape: readonly number[]
+  /** Estimated nanoseconds where the launch is worth splitting over threads, else 0. */
+  readonly sharedWork: number
 }
 
 /** A kernel forgets its launches when it has been used in more shapes than this. */
@@ -35,9 +43,11 @@ export function prepare(
   const known = table.get(hash)
   if (known !== undefined && isFor(known.shape, launch)) return known
   const planned = plan(kernel, launch)
-  const { run, block } = compile(kernel, planned.layout)
-  const words = wordsOf(kernel, launch, planned, block)
-  const prepared = { ...planned, run, block, words, shape: shapeOf(launch) }
+  const compiled = compile(kernel, planned.layout)
+  const words = wordsOf(kernel, launch, planned, compiled.block)
+  const work = compiled.shareable && isSplittable(kernel, planned) ? workOf(planned, compiled.cost) : 0
+  const sharedWork = work >= LEAST_WORK ? work : 0
+  const prepared = { ...planned, ...compiled, words, shape: shapeOf(launch), sharedWork }
   if (table.size >= mostShapes) table.clear()
   table.set(hash, prepared)
   return prepared
