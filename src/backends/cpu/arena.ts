@@ -76,6 +76,19 @@ export interface ArenaOptions {
   softLimit?: number
 }
 
+/** The garbage collector's word on which handles are dead, had at once: without one the event loop must turn first. */
+export interface Collector {
+  /** From now on `drain` tells `id` once `handle` has been collected. */
+  watch(handle: object, id: number): void
+  collect(kind: 'minor' | 'major'): void
+  drain(released: (id: number) => void): void
+}
+
+/** Bytes allocated after which a collector is asked what is dead: they should stay in the processor's caches. */
+const NURSERY = 24 * MB
+/** Bytes in use below which only young objects are collected. */
+const LEAST_MAJOR = 256 * MB
+
 export class Arena {
   readonly memory: WebAssembly.Memory
   readonly shared: boolean
@@ -97,10 +110,12 @@ export class Arena {
   /** Bytes in use at which cold blocks are evacuated. */
   private softLimit: number
   private returnedBytes = 0
-  private readonly registry = new FinalizationRegistry<number>((id) => {
-    const block = this.resident.get(id)
-    if (block !== undefined) this.release(block)
-  })
+  collector: Collector | null = null
+  /** Bytes allocated since the collector last ran, and bytes in use at which it must look at old objects, too. */
+  private uncollected = 0
+  private majorLimit = LEAST_MAJOR
+  private collections = 0
+  private readonly registry = new FinalizationRegistry<number>((id) => this.collected(id))
 
   constructor({ maximumPages = MAXIMUM_PAGES, softLimit = 512 * MB }: ArenaOptions = {}) {
     const pages = Math.min(256, maximumPages)
@@ -141,18 +156,40 @@ export class Arena {
    */
   allocate(nbytes: number): ArenaAllocation {
     if (nbytes <= SMALL) return this.allocateSmall(nbytes)
-    const handle = new Handle(this.newBlock(sizeClass(nbytes), nbytes))
-    this.registry.register(handle, handle.block.id)
-    return new ArenaAllocation(handle, 0, nbytes)
+    return new ArenaAllocation(this.newHandle(sizeClass(nbytes), nbytes), 0, nbytes)
+  }
+
+  private newHandle(size: number, requested = size): Handle {
+    const handle = new Handle(this.newBlock(size, requested))
+    if (this.collector !== null) this.collector.watch(handle, handle.block.id)
+    else this.registry.register(handle, handle.block.id)
+    return handle
+  }
+
+  private readonly collected = (id: number): void => {
+    const block = this.resident.get(id)
+    if (block !== undefined) this.release(block)
+  }
+
+  // The dead among what was made since the last time are young objects, cheap to collect; their memory is still in
+  // the caches. Old objects are collected when the memory in use has doubled.
+  private collectGarbage(collector: Collector): void {
+    this.uncollected = 0
+    this.collections++
+    collector.collect('minor')
+    collector.drain(this.collected)
+    if (this.residentBytes < this.majorLimit) return
+    collector.collect('major')
+    collector.drain(this.collected)
+    this.majorLimit = Math.max(LEAST_MAJOR, 2 * this.residentBytes)
   }
 
   private allocateSmall(nbytes: number): ArenaAllocation {
     const size = Math.max(16, Math.ceil(nbytes / 16) * 16)
     if (this.slab === null || this.slab.block.pointer < 0 || this.slabTop + size > SLAB) {
       if (this.slab !== null && this.slab.block.live === 0) this.release(this.slab.block)
-      this.slab = new Handle(this.newBlock(SLAB))
+      this.slab = this.newHandle(SLAB)
       this.slabTop = 0
-      this.registry.register(this.slab, this.slab.block.id)
     }
     const allocation = new ArenaAllocation(this.slab, this.slabTop, nbytes)
     this.slabTop += size
@@ -194,6 +231,8 @@ export class Arena {
   }
 
   private newBlock(size: number, requested = size): Block {
+    this.uncollected += size
+    if (this.uncollected > NURSERY && this.collector !== null) this.collectGarbage(this.collector)
     const block = new Block(this.nextId++, this.place(size, requested), size)
     block.lastUse = this.clock
     this.resident.set(block.id, block)
@@ -350,12 +389,13 @@ export class Arena {
   }
 
   /** Bytes in use, reserved and at most in use so far, and how often memory was evacuated. */
-  statistics(): { inUse: number; reserved: number; peak: number; evacuations: number } {
+  statistics(): Record<'inUse' | 'reserved' | 'peak' | 'evacuations' | 'collections', number> {
     return {
       inUse: this.residentBytes,
       reserved: this.memory.buffer.byteLength,
       peak: this.peakBytes,
       evacuations: this.evacuations,
+      collections: this.collections,
     }
   }
 }

@@ -1,0 +1,72 @@
+# How node-gyp builds the addon. What computes is compiled once for each instruction set, as a static library in a
+# namespace of its own (`instruction_set`); the addon picks one when it is loaded (isa.cc).
+{
+  'variables': {
+    'warnings': ['-Wall', '-Wextra', '-Wno-unused-parameter', '-Wno-missing-field-initializers'],
+    # Products may fuse a multiplication and an addition; anything else computes exactly what it says.
+    'plain': ['-std=c++17', '-O3', '-fno-math-errno', '-fno-trapping-math', '-ffp-contract=off'],
+    'fused': ['-std=c++17', '-O3', '-fno-math-errno', '-fno-trapping-math', '-ffp-contract=fast'],
+    'evaluation': ['evaluate.cc'],
+    'products': [],
+    'baseline': [],
+    'avx2': ['-mavx2', '-mfma', '-mbmi', '-mbmi2', '-mf16c'],
+    'avx512': [
+      '-mavx512f', '-mavx512dq', '-mavx512bw', '-mavx512vl', '-mavx512cd',
+      '-mfma', '-mbmi', '-mbmi2', '-mf16c', '-mprefer-vector-width=512',
+    ],
+  },
+  'target_defaults': {
+    'cflags_cc!': ['-fno-rtti', '-std=gnu++17', '-std=gnu++20'],
+    'cflags_cc': ['<@(warnings)', '-fvisibility=hidden', '-fPIC'],
+    'xcode_settings': {
+      'CLANG_CXX_LANGUAGE_STANDARD': 'c++17',
+      'GCC_OPTIMIZATION_LEVEL': '3',
+      'MACOSX_DEPLOYMENT_TARGET': '11.0',
+    },
+  },
+  'targets': [
+    {
+      'target_name': 'evaluation_baseline',
+      'type': 'static_library',
+      'sources': ['<@(evaluation)'],
+      'defines': ['ANTORCHA_ISA=baseline'],
+      'cflags_cc': ['<@(plain)', '<@(baseline)'],
+      'xcode_settings': {'OTHER_CPLUSPLUSFLAGS': ['<@(plain)', '<@(baseline)']},
+    },
+    {
+      'target_name': 'antorcha',
+      'sources': ['addon.cc', 'isa.cc', 'pool.cc'],
+      'dependencies': ['evaluation_baseline'],
+      'cflags_cc': ['<@(plain)'],
+      'xcode_settings': {'OTHER_CPLUSPLUSFLAGS': ['<@(plain)']},
+      'conditions': [
+        ['OS=="linux"', {'libraries': ['-pthread']}],
+        ['target_arch=="x64"', {
+          'dependencies': ['evaluation_avx2', 'evaluation_avx512'],
+        }],
+      ],
+    },
+  ],
+  'conditions': [
+    ['target_arch=="x64"', {
+      'targets': [
+        {
+          'target_name': 'evaluation_avx2',
+          'type': 'static_library',
+          'sources': ['<@(evaluation)'],
+          'defines': ['ANTORCHA_ISA=avx2'],
+          'cflags_cc': ['<@(plain)', '<@(avx2)'],
+          'xcode_settings': {'OTHER_CPLUSPLUSFLAGS': ['<@(plain)', '<@(avx2)']},
+        },
+        {
+          'target_name': 'evaluation_avx512',
+          'type': 'static_library',
+          'sources': ['<@(evaluation)'],
+          'defines': ['ANTORCHA_ISA=avx512'],
+          'cflags_cc': ['<@(plain)', '<@(avx512)'],
+          'xcode_settings': {'OTHER_CPLUSPLUSFLAGS': ['<@(plain)', '<@(avx512)']},
+        },
+      ],
+    }],
+  ],
+}

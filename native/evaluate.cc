@@ -1,0 +1,338 @@
+// Runs programs (evaluate.h): walks the loops of a kernel, and at each place carries out its instructions on a block of
+// elements. A kernel so passes over memory once, and its intermediate values stay in the first-level cache.
+
+#include "evaluate.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <memory>
+
+#include "operations.h"
+#include "pool.h"
+
+namespace antorcha {
+namespace ANTORCHA_ISA {
+namespace {
+
+/** As core/dtype.ts has them; half-precision numbers are loaded and stored as their bits. */
+enum DType : int32_t { dtypeBool, dtypeUint8, dtypeInt8, dtypeInt16, dtypeBits16, dtypeInt32, dtypeInt64, dtypeFloat32, dtypeFloat64 };
+
+constexpr int itemsizes[] = {1, 1, 1, 2, 2, 4, 8, 4, 8};
+
+/** Bytes between the blocks of two slots: not a multiple of 4096, so that they do not compete for the same cache lines. */
+constexpr size_t slotBytes = 8 * blockSize + 192;
+
+/** Elements, weighted with the cost of one, that are worth giving to a thread. */
+constexpr size_t workPerRange = 1 << 17;
+
+template <typename Memory, typename Value>
+void loadStrided(Value *target, const uint8_t *source, intptr_t step, int n) {
+  if (step == sizeof(Memory)) {
+    const Memory *const values = reinterpret_cast<const Memory *>(source);
+    INDEPENDENT for (int i = 0; i < n; i++) target[i] = static_cast<Value>(values[i]);
+    return;
+  }
+  for (int i = 0; i < n; i++) {
+    Memory value;
+    std::memcpy(&value, source + i * step, sizeof value);
+    target[i] = static_cast<Value>(value);
+  }
+}
+
+template <typename Memory, typename Value>
+void storeStrided(uint8_t *target, const Value *source, intptr_t step, int n) {
+  if (step == sizeof(Memory)) {
+    Memory *const values = reinterpret_cast<Memory *>(target);
+    INDEPENDENT for (int i = 0; i < n; i++) values[i] = static_cast<Memory>(source[i]);
+    return;
+  }
+  for (int i = 0; i < n; i++) {
+    const Memory value = static_cast<Memory>(source[i]);
+    std::memcpy(target + i * step, &value, sizeof value);
+  }
+}
+
+void load(DType dtype, void *target, const uint8_t *source, intptr_t step, int n) {
+  int32_t *const i32 = static_cast<int32_t *>(target);
+  switch (dtype) {
+    case dtypeBool:
+      loadStrided<uint8_t>(i32, source, step, n);
+      INDEPENDENT for (int i = 0; i < n; i++) i32[i] = i32[i] != 0;
+      return;
+    case dtypeUint8: return loadStrided<uint8_t>(i32, source, step, n);
+    case dtypeInt8: return loadStrided<int8_t>(i32, source, step, n);
+    case dtypeInt16: return loadStrided<int16_t>(i32, source, step, n);
+    case dtypeBits16: return loadStrided<uint16_t>(i32, source, step, n);
+    case dtypeInt32:
+    case dtypeFloat32: return loadStrided<int32_t>(i32, source, step, n);
+    case dtypeInt64:
+    case dtypeFloat64: return loadStrided<int64_t>(static_cast<int64_t *>(target), source, step, n);
+  }
+}
+
+void store(DType dtype, uint8_t *target, const void *source, intptr_t step, int n) {
+  const int32_t *const i32 = static_cast<const int32_t *>(source);
+  switch (dtype) {
+    case dtypeBool:
+    case dtypeUint8:
+    case dtypeInt8: return storeStrided<uint8_t>(target, i32, step, n);
+    case dtypeInt16:
+    case dtypeBits16: return storeStrided<uint16_t>(target, i32, step, n);
+    case dtypeInt32:
+    case dtypeFloat32: return storeStrided<int32_t>(target, i32, step, n);
+    case dtypeInt64:
+    case dtypeFloat64: return storeStrided<int64_t>(target, static_cast<const int64_t *>(source), step, n);
+  }
+}
+
+/** A launch's parameters, where layout.ts puts them. */
+struct Parameters {
+  const Program &program;
+  uint8_t *memory;
+  const uint8_t *block;
+  const int32_t *extents;
+  const int32_t *strides;
+  const uint8_t *scalars;
+  int rank;
+
+  Parameters(const Program &p, uint8_t *bytes, const uint8_t *params) : program(p), memory(bytes), block(params) {
+    rank = p.outerRank + p.loopRank;
+    extents = reinterpret_cast<const int32_t *>(params + 4 * p.operands);
+    strides = extents + rank;
+    const size_t end = 4 * (p.operands + rank + p.operands * rank + p.operands * maximumAt);
+    scalars = params + (end + 7) / 8 * 8;
+  }
+
+  uint8_t *pointer(int operand) const {
+    return memory + reinterpret_cast<const uint32_t *>(block)[operand];
+  }
+  intptr_t stride(int operand, int dim) const { return strides[operand * rank + dim]; }
+};
+
+/** One thread's evaluation of a part of a launch. */
+class Evaluation {
+ public:
+  explicit Evaluation(const Parameters &parameters)
+      : p_(parameters), program_(parameters.program), code_(program_.instructions.data()) {
+    const size_t slots = program_.slots;
+    const size_t operands = program_.operands;
+    static thread_local std::unique_ptr<uint8_t[]> scratch;
+    static thread_local size_t reserved = 0;
+    const size_t wanted = slots * (slotBytes + sizeof(uint8_t *)) + 2 * operands * sizeof(uint8_t *) +
+                          program_.loopRank * sizeof(int) + 128;
+    if (wanted > reserved) {
+      scratch.reset(new uint8_t[wanted]);
+      reserved = wanted;
+    }
+    auto at = reinterpret_cast<uintptr_t>(scratch.get());
+    blocks_ = reinterpret_cast<uint8_t *>((at + 63) / 64 * 64);
+    slot_ = reinterpret_cast<uint8_t **>(blocks_ + slots * slotBytes);
+    outer_ = slot_ + slots;
+    inLoop_ = outer_ + operands;
+    index_ = reinterpret_cast<int *>(inLoop_ + operands);
+    for (size_t s = 0; s < slots; s++) slot_[s] = blocks_ + s * slotBytes;
+    run(0, program_.prologue, blockSize);
+  }
+
+  /** Block by block along the innermost outer dimension. */
+  void along(size_t begin, size_t end, size_t blocksPerRow) {
+    const int last = program_.outerRank - 1;
+    const int extent = p_.extents[last];
+    for (size_t task = begin; task < end; task++) {
+      const int start = static_cast<int>(task % blocksPerRow) * blockSize;
+      place(task / blocksPerRow, last);
+      for (int o = 0; o < program_.operands; o++) outer_[o] += start * p_.stride(o, last);
+      outerStart_ = start;
+      run(program_.prologue, static_cast<int>(program_.instructions.size()), std::min(blockSize, extent - start));
+    }
+  }
+
+  /** One outer position after the other, in blocks along the loop. */
+  void across(size_t begin, size_t end) {
+    for (size_t position = begin; position < end; position++) {
+      place(position, program_.outerRank);
+      run(program_.prologue, static_cast<int>(program_.instructions.size()), 1);
+    }
+  }
+
+ private:
+  // The operands' addresses at a position in the first `rank` outer dimensions.
+  void place(size_t position, int rank) {
+    for (int o = 0; o < program_.operands; o++) outer_[o] = p_.pointer(o);
+    for (int dim = rank - 1; dim >= 0; dim--) {
+      const size_t extent = p_.extents[dim];
+      const intptr_t index = position % extent;
+      position /= extent;
+      outerIndex_[dim] = static_cast<int>(index);
+      for (int o = 0; o < program_.operands; o++) outer_[o] += index * p_.stride(o, dim);
+    }
+  }
+
+  /** Bytes from one element of a block to the next. */
+  intptr_t step(int operand, bool loop) const {
+    return p_.stride(operand, program_.inner ? p_.rank - 1 : program_.outerRank - 1) * (loop || !program_.inner);
+  }
+
+  void run(int from, int to, int n) {
+    for (int i = from; i < to; i++) {
+      const Instruction &in = code_[i];
+      const Operation operation = operationTable[in.op];
+      if (operation != nullptr) {
+        // The last operation of a value that is stored as it is writes it to where it belongs.
+        uint8_t *d = blocks_ + in.d * slotBytes;
+        if (in.x != 0) {
+          const int operand = std::abs(in.x) - 1;
+          if (step(operand, in.x < 0) == itemsizes[program_.dtypes[operand]])
+            d = in.x < 0 ? inLoop_[operand] : outer_[operand];
+        }
+        operation(d, slot_[in.a], slot_[in.b], slot_[in.c], n);
+        slot_[in.d] = d;
+        continue;
+      }
+      if (in.op == control_loop) {
+        loop(i, n);
+        i = in.x;
+      } else
+        control(in, n);
+    }
+  }
+
+  void control(const Instruction &in, int n) {
+    uint8_t *const d = blocks_ + in.d * slotBytes;
+    switch (in.op) {
+      case control_constant:
+      case control_scalar: {
+        uint64_t bits;
+        if (in.op == control_constant) bits = program_.constants[in.x];
+        else std::memcpy(&bits, p_.scalars + 8 * in.x, 8);
+        if (in.a == 8) std::fill_n(reinterpret_cast<uint64_t *>(d), blockSize, bits);
+        else std::fill_n(reinterpret_cast<uint32_t *>(d), blockSize, static_cast<uint32_t>(bits));
+        return;
+      }
+      case control_index: {
+        const bool inLoop = in.a != 0;
+        const bool along = inLoop ? program_.inner && in.x == program_.loopRank - 1
+                                  : !program_.inner && in.x == program_.outerRank - 1;
+        int32_t *const target = reinterpret_cast<int32_t *>(d);
+        const int base = inLoop ? (along ? loopStart_ : index_[in.x]) : along ? outerStart_ : outerIndex_[in.x];
+        for (int i = 0; i < n; i++) target[i] = base + (along ? i : 0);
+        return;
+      }
+      case control_load: {
+        const bool inLoop = in.a != 0;
+        const auto dtype = static_cast<DType>(program_.dtypes[in.x]);
+        uint8_t *const source = inLoop ? inLoop_[in.x] : outer_[in.x];
+        const intptr_t bytes = step(in.x, inLoop);
+        const bool asItIs = dtype >= dtypeInt32 && bytes == itemsizes[dtype] && in.b == 0;
+        slot_[in.d] = asItIs ? source : d;
+        if (!asItIs) load(dtype, d, source, bytes, n);
+        return;
+      }
+      case control_store: {
+        const bool inLoop = in.b != 0;
+        uint8_t *const target = inLoop ? inLoop_[in.x] : outer_[in.x];
+        const auto dtype = static_cast<DType>(program_.dtypes[in.x]);
+        if (slot_[in.a] != target || step(in.x, inLoop) != itemsizes[dtype])
+          store(dtype, target, slot_[in.a], step(in.x, inLoop), n);
+        return;
+      }
+      case control_spread: {
+        const int count = std::min(blockSize, p_.extents[p_.rank - 1]);
+        if (in.b == 8) {
+          uint64_t value;
+          std::memcpy(&value, slot_[in.a], 8);
+          std::fill_n(reinterpret_cast<uint64_t *>(d), count, value);
+        } else {
+          uint32_t value;
+          std::memcpy(&value, slot_[in.a], 4);
+          std::fill_n(reinterpret_cast<uint32_t *>(d), count, value);
+        }
+        slot_[in.d] = d;
+        return;
+      }
+      case control_start: {
+        const int count = in.c != 0 ? reductionLanes : n;
+        std::memcpy(d, slot_[in.a], static_cast<size_t>(count) * in.b);
+        slot_[in.d] = d;
+        return;
+      }
+      default:
+        return;
+    }
+  }
+
+  /** The instructions after a `loop` up to its `end`, at every place of the loop space. */
+  void loop(int at, int n) {
+    const int end = code_[at].x;
+    const int rank = program_.loopRank;
+    const int innermost = rank - 1;
+    const int32_t *const extents = p_.extents + program_.outerRank;
+    for (int d = 0; d < rank; d++) {
+      if (extents[d] == 0) return;
+      index_[d] = 0;
+    }
+    for (int o = 0; o < program_.operands; o++) inLoop_[o] = outer_[o];
+    for (;;) {
+      if (program_.inner) {
+        const int extent = extents[innermost];
+        for (int start = 0; start < extent; start += blockSize) {
+          const int count = std::min(blockSize, extent - start);
+          loopStart_ = start;
+          run(at + 1, end, count);
+          for (int o = 0; o < program_.operands; o++) inLoop_[o] += count * step(o, true);
+        }
+        for (int o = 0; o < program_.operands; o++) inLoop_[o] -= extent * step(o, true);
+      } else
+        run(at + 1, end, n);
+      int d = program_.inner ? innermost - 1 : innermost;
+      for (; d >= 0; d--) {
+        const int dim = program_.outerRank + d;
+        index_[d]++;
+        for (int o = 0; o < program_.operands; o++) inLoop_[o] += p_.stride(o, dim);
+        if (index_[d] < extents[d]) break;
+        for (int o = 0; o < program_.operands; o++) inLoop_[o] -= extents[d] * p_.stride(o, dim);
+        index_[d] = 0;
+      }
+      if (d < 0) return;
+    }
+  }
+
+  const Parameters &p_;
+  const Program &program_;
+  const Instruction *const code_;
+  uint8_t *blocks_;
+  /** Where each slot's elements lie: in its block, or in an operand's memory. */
+  uint8_t **slot_;
+  /** The operands' addresses at this outer position, and at this place of the loop. */
+  uint8_t **outer_;
+  uint8_t **inLoop_;
+  int *index_;
+  int outerIndex_[32];
+  int outerStart_ = 0;
+  int loopStart_ = 0;
+};
+
+}  // namespace
+
+void evaluate(const Program &program, uint8_t *memory, const uint8_t *params) {
+  const Parameters parameters(program, memory, params);
+  size_t positions = 1;
+  for (int d = 0; d < program.outerRank - (program.inner ? 0 : 1); d++) positions *= parameters.extents[d];
+  size_t loop = 1;
+  for (int d = 0; d < program.loopRank; d++) loop *= parameters.extents[program.outerRank + d];
+  const size_t cost = std::max<size_t>(1, loop) * program.cost;
+  if (program.inner) {
+    parallelFor(positions, std::max<size_t>(1, workPerRange / cost), [&](size_t begin, size_t end) {
+      Evaluation(parameters).across(begin, end);
+    });
+    return;
+  }
+  const size_t extent = parameters.extents[program.outerRank - 1];
+  const size_t blocks = (extent + blockSize - 1) / blockSize;
+  parallelFor(positions * blocks, std::max<size_t>(1, workPerRange / (cost * std::min<size_t>(extent, blockSize))),
+              [&](size_t begin, size_t end) { Evaluation(parameters).along(begin, end, blocks); });
+}
+
+}  // namespace ANTORCHA_ISA
+}  // namespace antorcha

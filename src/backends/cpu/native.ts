@@ -1,0 +1,106 @@
+// The native addon (native/): whether there is one, and its interface. Everything works without it, only slower.
+
+import type * as NodeModule from 'node:module'
+import type * as V8 from 'node:v8'
+import type * as Vm from 'node:vm'
+import type { Arena, Collector } from './arena.ts'
+
+/** What the addon exports. Pointers are byte offsets in the memory that was attached. */
+export interface Addon {
+  attach(memory: Uint8Array): void
+  /** `avx512`, `avx2` or `baseline`. */
+  instructionSet(): string
+  setThreads(count: number): void
+  /** Registers a program (native-program.ts) and returns its number. */
+  program(code: Int32Array, constants: BigInt64Array): number
+  /** Runs a program with the launch parameters at `parameters`. */
+  run(program: number, parameters: number): void
+  /** From now on `drain` tells `id` once `object` has been collected. */
+  watch(object: object, id: number): void
+  drain(ids: Int32Array): number
+}
+
+type Found = { addon: Addon; reason: null } | { addon: null; reason: string }
+
+let found: Found | null = null
+
+const builtin = <T>(name: string): T | undefined => {
+  const get = globalThis.process?.getBuiltinModule as ((name: string) => unknown) | undefined
+  return get?.(name) as T | undefined
+}
+
+// Built in the repository by node-gyp (seen from src/backends/cpu and from dist), or installed for this platform.
+function candidates(): string[] {
+  const { platform, arch } = globalThis.process
+  const built = 'native/build/Release/antorcha.node'
+  return [
+    new URL(`../../../${built}`, import.meta.url).pathname,
+    new URL(`../${built}`, import.meta.url).pathname,
+    `@antorcha/native-${platform}-${arch}`,
+  ]
+}
+
+function find(): Found {
+  if (globalThis.process?.versions?.node === undefined)
+    return { addon: null, reason: 'native code runs in Node only' }
+  if (globalThis.process.env.ANTORCHA_NATIVE === '0')
+    return { addon: null, reason: 'turned off by ANTORCHA_NATIVE=0' }
+  const module = builtin<typeof NodeModule>('node:module')
+  if (module === undefined) return { addon: null, reason: 'it needs Node 20.16 or later' }
+  const require = module.createRequire(import.meta.url)
+  let reason = 'it is not installed for this platform, and no compiler built it'
+  for (const path of candidates())
+    try {
+      return { addon: require(decodeURIComponent(path)) as Addon, reason: null }
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException
+      if (code !== 'MODULE_NOT_FOUND') reason = message
+    }
+  return { addon: null, reason }
+}
+
+/**
+ * The addon, working on an arena's memory, or null where there is none. Loaded when first asked for: a program that only
+ * touches small tensors does without.
+ */
+export function native(arena: Arena): Addon | null {
+  if (found === null) {
+    found = arena.shared ? find() : { addon: null, reason: 'there is no shared memory here' }
+    if (found.addon !== null) {
+      found.addon.attach(arena.heap.u8)
+      arena.collector = collectorOf(found.addon)
+    }
+  }
+  return found.addon
+}
+
+/** Why there is no addon, or null. */
+export function nativeReason(arena: Arena): string | null {
+  native(arena)
+  return found!.reason
+}
+
+/** The garbage collector, through finalizers that run inside it and a way to call it. */
+function collectorOf(addon: Addon): Collector | null {
+  const v8 = builtin<typeof V8>('node:v8')
+  const vm = builtin<typeof Vm>('node:vm')
+  if (v8 === undefined || vm === undefined) return null
+  v8.setFlagsFromString('--expose-gc')
+  const collect = vm.runInNewContext('gc') as unknown
+  if (globalThis.gc === undefined) v8.setFlagsFromString('--no-expose-gc')
+  if (typeof collect !== 'function') return null
+  const ids = new Int32Array(1024)
+  return {
+    watch: addon.watch,
+    collect: (kind) => {
+      collect({ type: kind, execution: 'sync' })
+    },
+    drain: (released) => {
+      for (;;) {
+        const count = addon.drain(ids)
+        for (let i = 0; i < count; i++) released(ids[i])
+        if (count < ids.length) return
+      }
+    },
+  }
+}
