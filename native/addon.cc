@@ -141,7 +141,7 @@ napi_value drain(napi_env env, napi_callback_info info) {
   return make(env, static_cast<int64_t>(count));
 }
 
-void destroy(node_api_basic_env, void *data, void *) { delete static_cast<Instance *>(data); }
+void destroy(napi_env, void *data, void *) { delete static_cast<Instance *>(data); }
 
 void define(napi_env env, napi_value exports, const char *name, napi_callback callback) {
   napi_value function;

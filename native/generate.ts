@@ -31,8 +31,19 @@ function literal(value: number | bigint | boolean, type: ValueType): string {
   return `fromBits<double>(0x${bits.getBigUint64(0).toString(16)}ull)`
 }
 
-const operators: Partial<Record<string, string>> = { add: '+', sub: '-', mul: '*', and: '&', or: '|', xor: '^' }
+const operators: Partial<Record<string, string>> = {
+  add: '+',
+  sub: '-',
+  mul: '*',
+  and: '&',
+  or: '|',
+  xor: '^',
+}
 const comparisons: Record<string, string> = { eq: '==', ne: '!=', lt: '<', le: '<=', gt: '>', ge: '>=' }
+
+// A constant's value, where it is an ordinary number.
+const numberOf = (e: Expr): number =>
+  e.kind === 'const' && !Number.isNaN(Number(e.value)) ? Number(e.value) : 0
 
 /** The statements that compute an expression, each shared value once. */
 class Writer {
@@ -56,13 +67,21 @@ class Writer {
   private text(e: Expr): string {
     switch (e.kind) {
       case 'unary':
-        if (e.fn === 'neg') return e.a.type === 'f32' || e.a.type === 'f64' ? `-${this.name(e.a)}` : `neg(${this.name(e.a)})`
+        if (e.fn === 'neg')
+          return e.a.type === 'f32' || e.a.type === 'f64' ? `-${this.name(e.a)}` : `neg(${this.name(e.a)})`
         return e.type === 'bool' ? `!${this.name(e.a)}` : `${e.fn}_(${this.name(e.a)})`
       case 'binary': {
         const [a, b] = [this.name(e.a), this.name(e.b)]
         const operator = operators[e.fn]
         const float = e.type === 'f32' || e.type === 'f64'
-        if (operator !== undefined && (float || e.type === 'bool' || 'and or xor'.includes(e.fn))) return `${a} ${operator} ${b}`
+        const [first, second] = [e.a, e.b].map(numberOf)
+        // With a constant that is neither NaN nor 0, one instruction does it; NaN is handed on all the same.
+        if (float && (e.fn === 'min' || e.fn === 'max') && (first || second)) {
+          const [c, x] = second ? [b, a] : [a, b]
+          return `${c} ${e.fn === 'min' ? '<' : '>'} ${x} ? ${c} : ${x}`
+        }
+        if (operator !== undefined && (float || e.type === 'bool' || 'and or xor'.includes(e.fn)))
+          return `${a} ${operator} ${b}`
         return float && e.fn === 'div' ? `${a} / ${b}` : `${e.fn}_(${a}, ${b})`
       }
       case 'compare':
@@ -96,7 +115,9 @@ const folder = new URL('generated/', import.meta.url)
 mkdirSync(folder, { recursive: true })
 writeFileSync(
   new URL('opcodes.inc', folder),
-  [...controls.map((name) => `CONTROL(${name})`), ...operations().map((name) => `OPERATION(${name})`)].join('\n'),
+  [...controls.map((name) => `CONTROL(${name})`), ...operations().map((name) => `OPERATION(${name})`)].join(
+    '\n',
+  ),
 )
 writeFileSync(new URL('functions.inc', folder), functions().map(definition).join('\n'))
 writeFileSync(

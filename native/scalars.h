@@ -79,16 +79,16 @@ struct Cast {
   static inline To of(From a) { return static_cast<To>(a); }
 };
 
-#define SATURATING(From, To, above)                                               \
-  template <>                                                                     \
-  struct Cast<To, From> {                                                         \
-    static inline To of(From a) {                                                 \
-      const bool fits = a > -(above)-1 && a < (above);                            \
-      const To whole = static_cast<To>(fits ? a : From{0});                       \
-      const To limit = a >= (above) ? std::numeric_limits<To>::max()              \
-                       : a <= -(above) ? std::numeric_limits<To>::min() : To{0};  \
-      return fits ? whole : limit;                                                \
-    }                                                                             \
+// What the processor makes of numbers out of range is set right afterwards; x86 gives the least integer for all of them.
+#define SATURATING(From, To, above)                                                     \
+  template <>                                                                           \
+  struct Cast<To, From> {                                                               \
+    static inline To of(From a) {                                                       \
+      const To whole = static_cast<To>(a);                                              \
+      const To limited = a >= (above) ? std::numeric_limits<To>::max() : whole;         \
+      const To bounded = a <= -(above) ? std::numeric_limits<To>::min() : limited;      \
+      return a != a ? To{0} : bounded;                                                  \
+    }                                                                                   \
   };
 SATURATING(float, int32_t, 2147483648.0f)
 SATURATING(float, int64_t, 9223372036854775808.0f)

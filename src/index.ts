@@ -17,6 +17,7 @@ export {
   noGrad,
   setGradEnabled,
 } from './autograd/mode.ts'
+export { type Config, config } from './backends/cpu/config.ts'
 export { memorySummary } from './backends/cpu/memory.ts'
 export { getNumThreads, setNumThreads } from './backends/cpu/thread-count.ts'
 export { Device, type DeviceLike, device } from './core/device.ts'

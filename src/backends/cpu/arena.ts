@@ -85,7 +85,7 @@ export interface Collector {
 }
 
 /** Bytes allocated after which a collector is asked what is dead: they should stay in the processor's caches. */
-const NURSERY = 24 * MB
+const NURSERY = 12 * MB
 /** Bytes in use below which only young objects are collected. */
 const LEAST_MAJOR = 256 * MB
 
@@ -388,8 +388,9 @@ export class Arena {
     if (this.residentBytes > this.peakBytes) this.peakBytes = this.residentBytes
   }
 
-  /** Bytes in use, reserved and at most in use so far, and how often memory was evacuated. */
+  /** Bytes in use, reserved and at most in use so far; how often memory was evacuated and the collector called. */
   statistics(): Record<'inUse' | 'reserved' | 'peak' | 'evacuations' | 'collections', number> {
+    this.collector?.drain(this.collected)
     return {
       inUse: this.residentBytes,
       reserved: this.memory.buffer.byteLength,

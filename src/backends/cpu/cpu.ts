@@ -7,6 +7,8 @@ import { recording } from '../recording.ts'
 import { Arena, type ArenaAllocation } from './arena.ts'
 import { costOf } from './cost.ts'
 import { type Layout, type ParameterBlock, parameterBlock } from './layout.ts'
+import { native } from './native.ts'
+import { nativeFlatProgram, nativeProgram } from './native-launch.ts'
 import { type Compiled, prepare } from './prepared.ts'
 import { CpuProgram } from './program.ts'
 import { render } from './render.ts'
@@ -28,7 +30,14 @@ class CpuBackend implements Backend {
   readonly arena: Arena = new Arena()
   generatedLaunches = 0
 
+  private untilNative = 16 * 2 ** 20
+
   allocate(nbytes: number): Allocation {
+    // Who allocates much gets the addon's word on what the garbage collector found dead.
+    if (this.untilNative > 0) {
+      this.untilNative -= nbytes
+      if (this.untilNative <= 0) native(this.arena)
+    }
     const allocation = this.arena.allocate(nbytes)
     if (recording.recorder !== null) recording.recorder.allocated(allocation)
     return allocation
@@ -101,7 +110,9 @@ class CpuBackend implements Backend {
     for (let i = pointers.length; i < words.length; i++) i32[(PARAMS >> 2) + i] = words[i]
     this.putScalars(kernel, block, launch.scalars)
     this.generatedLaunches++
-    if (sharedWork === 0) prepared.run(PARAMS, 0, outer[0], 0)
+    prepared.program ??= nativeProgram(arena, kernel, prepared)
+    if (prepared.program >= 0) native(arena)!.run(prepared.program, PARAMS)
+    else if (sharedWork === 0) prepared.run(PARAMS, 0, outer[0], 0)
     else this.share(prepared, outer[0], sharedWork)
     arena.clock++
   }
@@ -143,7 +154,11 @@ class CpuBackend implements Backend {
     if (scalars.length > 0) this.putScalars(kernel, block, scalars)
     this.generatedLaunches++
     const work = n * compiled.cost.outer
-    if (work < LEAST_WORK || !compiled.shareable || !kernel.parallel) compiled.run(PARAMS, 0, n, 0)
+    const program = n < 2048 ? -1 : nativeFlatProgram(arena, kernel, n)
+    if (program >= 0) {
+      arena.heap.i32[(PARAMS + block.outerExtent(0)) >> 2] = n
+      native(arena)!.run(program, PARAMS)
+    } else if (work < LEAST_WORK || !compiled.shareable || !kernel.parallel) compiled.run(PARAMS, 0, n, 0)
     else this.share(compiled, n, work)
     arena.clock++
   }

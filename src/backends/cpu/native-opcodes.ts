@@ -1,8 +1,8 @@
 // The instructions of native programs (native/evaluate.cc), in the order of their numbers. native/generate.ts makes the
 // C++ side's list from this one, and its functions from lowering.ts, so that both sides compute the same bits.
 
+import type * as k from '../../kernels/expr.ts'
 import type { MathName, ValueType } from '../../kernels/expr.ts'
-import * as k from '../../kernels/expr.ts'
 import { lowerMath } from '../../kernels/lowering.ts'
 
 /** Bools are held as 0 or 1 in 32 bits. */
@@ -60,7 +60,20 @@ export function functions(): { fn: MathName; type: 'f32' | 'f64'; arity: number;
 }
 
 const candidates: readonly MathName[] = [
-  ...(['exp', 'exp2', 'expm1', 'log', 'log2', 'log10', 'log1p', 'sin', 'cos', 'tan', 'asin', 'acos'] as const),
+  ...([
+    'exp',
+    'exp2',
+    'expm1',
+    'log',
+    'log2',
+    'log10',
+    'log1p',
+    'sin',
+    'cos',
+    'tan',
+    'asin',
+    'acos',
+  ] as const),
   ...(['atan', 'sinh', 'cosh', 'tanh', 'asinh', 'acosh', 'atanh', 'erf', 'erfc', 'erfinv'] as const),
   ...(['pow', 'atan2', 'fmod'] as const),
 ]

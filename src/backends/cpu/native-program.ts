@@ -155,7 +155,10 @@ class ProgramWriter {
       case 'compare':
         return this.line(`${e.fn}_${numberType(e.a.type)}`, [this.value(e.a), this.value(e.b)])
       case 'select':
-        return this.line(`select_${width(e.type)}`, [e.cond, e.a, e.b].map((x) => this.value(x)))
+        return this.line(
+          `select_${width(e.type)}`,
+          [e.cond, e.a, e.b].map((x) => this.value(x)),
+        )
       case 'cast': {
         const [from, to] = [numberType(e.a.type), numberType(e.type)]
         return from === to ? this.value(e.a) : this.line(`cast_${from}_${to}`, [this.value(e.a)])
@@ -164,7 +167,10 @@ class ProgramWriter {
         return this.value(e.a)
       case 'math':
         this.cost += 10
-        return this.line(`${e.fn}_${e.type}`, e.args.map((x) => this.value(x)))
+        return this.line(
+          `${e.fn}_${e.type}`,
+          e.args.map((x) => this.value(x)),
+        )
       default:
         e satisfies never
         throw new Error('unreachable')
@@ -175,7 +181,14 @@ class ProgramWriter {
     if (store.at.length > 0) throw new Unsupported('a computed address')
     let value: Expr = store.value
     if (store.mode === 'add') {
-      const old: Expr = { kind: 'load', type: value.type, operand: store.operand, level: store.level, at: [], where: null }
+      const old: Expr = {
+        kind: 'load',
+        type: value.type,
+        operand: store.operand,
+        level: store.level,
+        at: [],
+        where: null,
+      }
       value = { kind: 'binary', type: value.type, fn: value.type === 'bool' ? 'or' : 'add', a: old, b: value }
     }
     const stored = this.value(storedValue(value, store.operand, this.kernel))
@@ -193,7 +206,10 @@ class ProgramWriter {
       return this.line('start', [first], { b: width(types[i]), c: inner ? 1 : 0 })
     })
     this.own = new Set(folded.map((a) => a.id))
-    const roots = [...accumulators.map((a) => a.value), ...stores.map((s) => storedValue(s.value, s.operand, this.kernel))]
+    const roots = [
+      ...accumulators.map((a) => a.value),
+      ...stores.map((s) => storedValue(s.value, s.operand, this.kernel)),
+    ]
     this.inLoop = new Map(this.invariants(roots))
     accumulators.forEach((a, i) => {
       if (a.reduction === null) this.locals.set(a.id, states[i])
@@ -202,7 +218,8 @@ class ProgramWriter {
     const begin = this.line('loop')
     const next = accumulators.map((a, i) => {
       const value = this.value(a.value)
-      if (a.reduction === null) return states.includes(value) ? this.line(`copy_${width(a.type)}`, [value]) : value
+      if (a.reduction === null)
+        return states.includes(value) ? this.line(`copy_${width(a.type)}`, [value]) : value
       this.change(`${inner ? 'lanes' : 'each'}_${a.reduction}_${numberType(a.type)}`, states[i], value)
       return -1
     })
@@ -310,9 +327,12 @@ class ProgramWriter {
       const from = written.get(line.args[0]) ?? -1
       const operand = line.fields.x!
       const dtype = this.kernel.operands[operand].dtype.name
-      const isOperation = from >= 0 && lines[from].name.includes('_') && !/^(copy|finish|narrow)/.test(lines[from].name)
+      const isOperation =
+        from >= 0 && lines[from].name.includes('_') && !/^(copy|finish|narrow)/.test(lines[from].name)
       const between = lines.slice(from + 1, i)
-      const plain = between.every((l) => l.name !== 'load' && l.name !== 'store' && l.name !== 'loop' && l.name !== 'end')
+      const plain = between.every(
+        (l) => l.name !== 'load' && l.name !== 'store' && l.name !== 'loop' && l.name !== 'end',
+      )
       const loadsLater = lines.some((l, j) => l.name === 'load' && j < from && last.get(l.d)! > from)
       if (isOperation && plain && !loadsLater && (dtypeCodes[dtype] ?? 0) >= 5 && !direct.has(from)) {
         direct.set(from, line.fields.b === 1 ? -(operand + 1) : operand + 1)
@@ -358,7 +378,8 @@ class ProgramWriter {
     for (const line of this.prologue) slot.set(line.d, count++)
     this.lines.forEach((line, i) => {
       if (!slot.has(line.d)) slot.set(line.d, free.pop() ?? count++)
-      for (const [value, at] of last) if (at === i && !this.prologue.some((p) => p.d === value)) free.push(slot.get(value)!)
+      for (const [value, at] of last)
+        if (at === i && !this.prologue.some((p) => p.d === value)) free.push(slot.get(value)!)
     })
     return { count, of: (value) => slot.get(value) ?? 0 }
   }

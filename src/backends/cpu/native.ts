@@ -4,6 +4,7 @@ import type * as NodeModule from 'node:module'
 import type * as V8 from 'node:v8'
 import type * as Vm from 'node:vm'
 import type { Arena, Collector } from './arena.ts'
+import { getNumThreads, onThreadCountChange } from './thread-count.ts'
 
 /** What the addon exports. Pointers are byte offsets in the memory that was attached. */
 export interface Addon {
@@ -66,9 +67,12 @@ function find(): Found {
 export function native(arena: Arena): Addon | null {
   if (found === null) {
     found = arena.shared ? find() : { addon: null, reason: 'there is no shared memory here' }
-    if (found.addon !== null) {
-      found.addon.attach(arena.heap.u8)
-      arena.collector = collectorOf(found.addon)
+    const { addon } = found
+    if (addon !== null) {
+      addon.attach(arena.heap.u8)
+      addon.setThreads(getNumThreads())
+      onThreadCountChange(() => addon.setThreads(getNumThreads()))
+      arena.collector = collectorOf(addon)
     }
   }
   return found.addon

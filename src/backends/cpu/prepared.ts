@@ -23,6 +23,8 @@ export interface Prepared extends Plan, Compiled {
   readonly shape: readonly number[]
   /** Estimated nanoseconds where the launch is worth splitting over threads, else 0. */
   readonly sharedWork: number
+  /** The native addon's program for it, -1 where there is none; not looked for yet while undefined. */
+  program?: number
 }
 
 /** A kernel forgets its launches when it has been used in more shapes than this. */
