@@ -56,6 +56,11 @@ describe.skipIf(!loaded)('the native addon', () => {
     })
     expect(different.map(([name]) => name)).toEqual([])
   })
+
+  test('gives the same bits on any number of threads', () => {
+    const [one, three] = ['1', '3'].map((OMP_NUM_THREADS) => valuesWith({ OMP_NUM_THREADS }))
+    expect([...three].filter(([name, { bytes }]) => !bytes.equals(one.get(name)!.bytes))).toEqual([])
+  })
 })
 
 // NaN has many bit patterns, all the same to everyone.

@@ -7,6 +7,9 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { activeWorkers } from '../../src/backends/cpu/threads.ts'
 import * as torch from '../../src/index.ts'
 
+// The addon has threads of its own and would do the work of these (native.test.ts is about them).
+process.env.ANTORCHA_NATIVE = '0'
+
 const initially = torch.getNumThreads()
 afterEach(() => torch.setNumThreads(initially))
 
