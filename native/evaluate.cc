@@ -217,6 +217,7 @@ class Evaluation {
         int32_t *const target = reinterpret_cast<int32_t *>(d);
         const int base = inLoop ? (along ? loopStart_ : index_[in.x]) : along ? outerStart_ : outerIndex_[in.x];
         for (int i = 0; i < n; i++) target[i] = base + (along ? i : 0);
+        slot_[in.d] = d;
         return;
       }
       case control_load: {

@@ -65,4 +65,6 @@ for (const dtype of [...floats, torch.int32, torch.int64, torch.uint8, torch.int
 const x = torch.randn(200, 300)
 print('reduction: layer norm', torch.nn.functional.layerNorm(x, [300]))
 print('reduction: mean of all', x.mean())
+print('arange', torch.arange(0, 9000, 1, { dtype: torch.float32 }))
+print('triangle', torch.randn(150, 160).triu(3))
 print('empty', torch.empty(0, 3).exp())
