@@ -5,6 +5,7 @@ import { float32 } from '../../core/dtype.ts'
 import type { Kernel, Launch } from '../../kernels/kernel.ts'
 import type { Arena } from './arena.ts'
 import { encodeModule, FunctionBuilder } from './assembler.ts'
+import { type Contraction, contraction, offsetsOf } from './contraction.ts'
 import { registerTuned } from './tuned.ts'
 
 /** Rows and columns of the register tile: 12 of the 16 vector registers hold it. */
@@ -41,6 +42,8 @@ type Multiply = (
 interface Functions {
   readonly packRows: Pack
   readonly packColumns: Pack
+  readonly packRowTable: Pack
+  readonly packColumnTable: Pack
   readonly multiply: Multiply
 }
 
@@ -178,6 +181,55 @@ function packFunction(width: number): FunctionBuilder {
               },
             )
           }),
+      )
+    },
+  )
+  return fn
+}
+
+/** Packs lines that start at offsets in a table, one for each line up to a whole panel; depths have a table, too. */
+function packTableFunction(width: number): FunctionBuilder {
+  const fn = new FunctionBuilder(['i32', 'i32', 'i32', 'i32', 'i32', 'i32'])
+  const [source, target, count, depth, lines, depths] = [0, 1, 2, 3, 4, 5]
+  const [panel, k, line, from] = [0, 0, 0, 0].map(() => fn.local('i32'))
+  loop(
+    fn,
+    panel,
+    () => fn.get(count),
+    width,
+    () => {
+      fn.get(lines)
+      fn.get(panel)
+      fn.i32(2)
+      fn.op('i32.shl')
+      fn.op('i32.add')
+      fn.set(line)
+      loop(
+        fn,
+        k,
+        () => fn.get(depth),
+        1,
+        () => {
+          fn.get(source)
+          fn.get(depths)
+          fn.get(k)
+          fn.i32(2)
+          fn.op('i32.shl')
+          fn.op('i32.add')
+          fn.memory('i32.load')
+          fn.op('i32.add')
+          fn.set(from)
+          for (let i = 0; i < width; i++) {
+            fn.get(target)
+            fn.get(from)
+            fn.get(line)
+            fn.memory('i32.load', 4 * i)
+            fn.op('i32.add')
+            fn.memory('i32.load')
+            fn.memory('i32.store', 4 * i)
+          }
+          addTo(fn, target, () => fn.i32(4 * width))
+        },
       )
     },
   )
@@ -395,6 +447,8 @@ function functionsFor(arena: Arena): Functions {
       [
         { name: 'packRows', body: packFunction(ROWS) },
         { name: 'packColumns', body: packFunction(COLUMNS) },
+        { name: 'packRowTable', body: packTableFunction(ROWS) },
+        { name: 'packColumnTable', body: packTableFunction(COLUMNS) },
         { name: 'multiply', body: multiplyFunction() },
       ],
       arena,
@@ -477,5 +531,54 @@ registerTuned('matmul', (arena, kernel: Kernel, launch: Launch, pointers) => {
       depth,
       m,
     )
+  return true
+})
+
+/** A contraction's products, one after the other, operands packed through tables of their offsets. */
+function contract(arena: Arena, p: Contraction): void {
+  const run = functionsFor(arena)
+  const align = (x: number, to: number) => Math.ceil(x / to) * to
+  const [n, m, depth] = [p.rows.count, p.columns.count, p.depth.count]
+  const deepest = Math.min(depth, DEPTH)
+  const height = align(Math.min(n, BLOCK_ROWS), ROWS)
+  const width = align(Math.min(m, BLOCK_COLUMNS), COLUMNS)
+  const buffer = arena.allocate(4 * (deepest * (height + width + 2) + height + width + ROWS * COLUMNS) + 64)
+  const packedA = arena.locate(buffer)
+  const packedB = packedA + 4 * deepest * height
+  const scratch = packedB + 4 * deepest * width
+  const rowTable = scratch + 4 * ROWS * COLUMNS
+  const columnTable = rowTable + 4 * height
+  const depthTableA = columnTable + 4 * width
+  const depthTableB = depthTableA + 4 * deepest
+  const { i32 } = arena.heap
+  for (let j = 0; j < m; j += BLOCK_COLUMNS) {
+    const columns = Math.min(BLOCK_COLUMNS, m - j)
+    offsetsOf(p.columns, 0, j, columns, COLUMNS, i32, columnTable >> 2)
+    for (let k = 0; k < depth; k += DEPTH) {
+      const d = Math.min(DEPTH, depth - k)
+      offsetsOf(p.depth, 0, k, d, 1, i32, depthTableA >> 2)
+      offsetsOf(p.depth, 1, k, d, 1, i32, depthTableB >> 2)
+      for (let item = 0; item < p.batch.length; item++) {
+        const { a, b, c } = p.batch[item]
+        run.packColumnTable(b, packedB, columns, d, columnTable, depthTableB)
+        for (let i = 0; i < n; i += BLOCK_ROWS) {
+          const rows = Math.min(BLOCK_ROWS, n - i)
+          offsetsOf(p.rows, 0, i, rows, ROWS, i32, rowTable >> 2)
+          run.packRowTable(a, packedA, rows, d, rowTable, depthTableA)
+          const target = c + i * p.rowBytes + 4 * j
+          run.multiply(packedA, packedB, target, rows, columns, d, p.rowBytes, k > 0 ? 1 : 0, scratch)
+        }
+      }
+    }
+  }
+  arena.free(buffer)
+}
+
+registerTuned('matmul', (arena, kernel: Kernel, launch: Launch, pointers) => {
+  if (kernel.operands[0].dtype !== float32 || launch.loop.length < 2) return false
+  const p = contraction(launch, pointers, 4)
+  if (p === null || p.rows.count < LEAST_SIDE || p.columns.count < LEAST_SIDE) return false
+  if (p.depth.count < LEAST_SIDE || p.rows.count * p.columns.count * p.depth.count < LEAST_WORK) return false
+  contract(arena, p)
   return true
 })
