@@ -8,11 +8,13 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <new>
 #include <vector>
 
 #include "evaluate.h"
 #include "isa.h"
 #include "pool.h"
+#include "product.h"
 
 namespace antorcha {
 namespace {
@@ -114,6 +116,23 @@ napi_value run(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+/** multiply(launch: number): boolean. `launch` is the byte offset of what product.h describes. */
+napi_value multiply(napi_env env, napi_callback_info info) {
+  napi_value values[1];
+  arguments(env, info, values);
+  uint8_t *const memory = instanceOf(env).memory;
+  const int32_t *const launch = reinterpret_cast<const int32_t *>(memory + number(env, values[0]));
+  bool done = false;
+  try {
+    done = launchProduct(memory, launch, functions().multiplyFloat, functions().multiplyDouble);
+  } catch (const std::bad_alloc &) {
+    napi_throw_error(env, nullptr, "out of memory: no room to pack the operands of a product");
+  }
+  napi_value result;
+  napi_get_boolean(env, done, &result);
+  return result;
+}
+
 void noteCollected(node_api_basic_env, void *data, void *hint) {
   static_cast<Instance *>(hint)->collected.push_back(static_cast<int32_t>(reinterpret_cast<intptr_t>(data)));
 }
@@ -160,6 +179,7 @@ NAPI_MODULE_INIT() {
   define(env, exports, "setThreads", setThreadCount);
   define(env, exports, "program", program);
   define(env, exports, "run", run);
+  define(env, exports, "multiply", multiply);
   define(env, exports, "watch", watch);
   define(env, exports, "drain", drain);
   return exports;

@@ -3,11 +3,9 @@
 {
   'variables': {
     'warnings': ['-Wall', '-Wextra', '-Wno-unused-parameter', '-Wno-missing-field-initializers'],
-    # Products may fuse a multiplication and an addition; anything else computes exactly what it says.
+    # Nothing fuses a multiplication and an addition by itself: results are those of WebAssembly. Products ask for it.
     'plain': ['-std=c++17', '-O3', '-fno-math-errno', '-fno-trapping-math', '-ffp-contract=off'],
-    'fused': ['-std=c++17', '-O3', '-fno-math-errno', '-fno-trapping-math', '-ffp-contract=fast'],
-    'evaluation': ['evaluate.cc'],
-    'products': [],
+    'computing': ['evaluate.cc', 'product.cc'],
     'baseline': [],
     'avx2': ['-mavx2', '-mfma', '-mbmi', '-mbmi2', '-mf16c'],
     'avx512': [
@@ -16,33 +14,34 @@
     ],
   },
   'target_defaults': {
-    'cflags_cc!': ['-fno-rtti', '-std=gnu++17', '-std=gnu++20'],
-    'cflags_cc': ['<@(warnings)', '-fvisibility=hidden', '-fPIC'],
+    'cflags_cc!': ['-fno-rtti', '-fno-exceptions', '-std=gnu++17', '-std=gnu++20'],
+    'cflags_cc': ['<@(warnings)', '-fexceptions', '-fvisibility=hidden', '-fPIC'],
     'xcode_settings': {
       'CLANG_CXX_LANGUAGE_STANDARD': 'c++17',
+      'GCC_ENABLE_CPP_EXCEPTIONS': 'YES',
       'GCC_OPTIMIZATION_LEVEL': '3',
       'MACOSX_DEPLOYMENT_TARGET': '11.0',
     },
   },
   'targets': [
     {
-      'target_name': 'evaluation_baseline',
+      'target_name': 'kernels_baseline',
       'type': 'static_library',
-      'sources': ['<@(evaluation)'],
+      'sources': ['<@(computing)'],
       'defines': ['ANTORCHA_ISA=baseline'],
       'cflags_cc': ['<@(plain)', '<@(baseline)'],
       'xcode_settings': {'OTHER_CPLUSPLUSFLAGS': ['<@(plain)', '<@(baseline)']},
     },
     {
       'target_name': 'antorcha',
-      'sources': ['addon.cc', 'isa.cc', 'pool.cc'],
-      'dependencies': ['evaluation_baseline'],
+      'sources': ['addon.cc', 'isa.cc', 'pool.cc', 'product_launch.cc'],
+      'dependencies': ['kernels_baseline'],
       'cflags_cc': ['<@(plain)'],
       'xcode_settings': {'OTHER_CPLUSPLUSFLAGS': ['<@(plain)']},
       'conditions': [
         ['OS=="linux"', {'libraries': ['-pthread']}],
         ['target_arch=="x64"', {
-          'dependencies': ['evaluation_avx2', 'evaluation_avx512'],
+          'dependencies': ['kernels_avx2', 'kernels_avx512'],
         }],
       ],
     },
@@ -51,17 +50,17 @@
     ['target_arch=="x64"', {
       'targets': [
         {
-          'target_name': 'evaluation_avx2',
+          'target_name': 'kernels_avx2',
           'type': 'static_library',
-          'sources': ['<@(evaluation)'],
+          'sources': ['<@(computing)'],
           'defines': ['ANTORCHA_ISA=avx2'],
           'cflags_cc': ['<@(plain)', '<@(avx2)'],
           'xcode_settings': {'OTHER_CPLUSPLUSFLAGS': ['<@(plain)', '<@(avx2)']},
         },
         {
-          'target_name': 'evaluation_avx512',
+          'target_name': 'kernels_avx512',
           'type': 'static_library',
-          'sources': ['<@(evaluation)'],
+          'sources': ['<@(computing)'],
           'defines': ['ANTORCHA_ISA=avx512'],
           'cflags_cc': ['<@(plain)', '<@(avx512)'],
           'xcode_settings': {'OTHER_CPLUSPLUSFLAGS': ['<@(plain)', '<@(avx512)']},

@@ -6,10 +6,11 @@
 #include <cstring>
 
 #include "evaluate.h"
+#include "product.h"
 
 namespace antorcha {
 
-#define ANTORCHA_TABLE(isa) {#isa, isa::evaluate}
+#define ANTORCHA_TABLE(isa) {#isa, isa::evaluate, isa::multiplyFloat, isa::multiplyDouble}
 
 namespace {
 

@@ -16,6 +16,8 @@ export interface Addon {
   program(code: Int32Array, constants: BigInt64Array): number
   /** Runs a program with the launch parameters at `parameters`. */
   run(program: number, parameters: number): void
+  /** Computes a product whose dimensions stand at `launch` (native/product.h); false where it has too many. */
+  multiply(launch: number): boolean
   /** From now on `drain` tells `id` once `object` has been collected. */
   watch(object: object, id: number): void
   drain(ids: Int32Array): number
