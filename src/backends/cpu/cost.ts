@@ -12,10 +12,10 @@ export interface Cost {
 }
 
 /** Nanoseconds that an instruction takes, on one core of 2025. */
-const INSTRUCTION = 0.12
+const INSTRUCTION = 0.28
 /** Of a division or a root, and of a call to a function on doubles, in instructions. */
 const DIVISION = 6
-const CALL = 100
+const CALL = 35
 
 /** Estimates a kernel's cost in a layout. */
 export function costOf(kernel: Kernel, layout: Layout): Cost {

@@ -8,10 +8,10 @@ import type { Layout, Plan } from './layout.ts'
 import { getNumThreads } from './thread-count.ts'
 import { MOST_CHUNKS } from './threads.ts'
 
-/** Launches that take less, in nanoseconds, stay on one thread: waking another takes 10 to 30 microseconds. */
-export const LEAST_WORK = 60_000
+/** Launches that take less, in nanoseconds, stay on one thread even when workers are awake. */
+export const LEAST_WORK = 20_000
 /** Chunks that take less are not worth taking. */
-const LEAST_CHUNK = 10_000
+const LEAST_CHUNK = 5_000
 /** More chunks than threads even out what other processes take away from some. */
 const CHUNKS_PER_THREAD = 8
 

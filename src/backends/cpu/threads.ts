@@ -22,6 +22,8 @@ export interface Task {
 export const MOST_CHUNKS = 255
 /** A worker is started once it would have had this much to do, in nanoseconds: starting one takes the caller about 3 ms. */
 const WORK_BEFORE_START = 3e6
+/** Workers that sleep are not woken for less, in nanoseconds: that takes 10 to 30 microseconds. */
+const WORK_TO_WAKE = 50_000
 /** How often a worker looks for the next launch, and the caller for the end of this one, before they sleep. */
 const WORKER_SPINS = 4000
 const CALLER_SPINS = 4000
@@ -85,7 +87,7 @@ class ThreadPool {
       this.workSeen = 0
       this.start()
     }
-    return this.ready > 0
+    return this.ready > 0 && (work >= WORK_TO_WAKE || this.words[Word.sleeping] === 0)
   }
 
   private start(): void {
