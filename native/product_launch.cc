@@ -61,7 +61,7 @@ bool launchProduct(uint8_t *memory, const int32_t *launch, void (*multiplyFloat)
     if (extents[d] == 0) return false;
     if (d >= outerRank) fits = insert(p.depth, extents[d], steps, 1, 0);
     else if (steps[0] != 0 && steps[1] == 0) fits = insert(p.rows, extents[d], steps, 2, 0);
-    else if (steps[0] == 0 && steps[1] != 0) fits = insert(p.columns, extents[d], steps, 2, 1);
+    else if (steps[0] == 0) fits = insert(p.columns, extents[d], steps, 2, 1);
     else fits = insert(p.batch, extents[d], steps, 2, 0);
     if (!fits) return false;
   }
