@@ -131,10 +131,19 @@ export type Expr =
       readonly cond: Expr
       readonly a: Expr
       readonly b: Expr
+      /** The condition hardly ever holds: a renderer may pass over `a` where it holds nowhere. */
+      readonly rare?: true
     }
   | { readonly kind: 'cast'; readonly type: ValueType; readonly a: Expr }
   | { readonly kind: 'bitcast'; readonly type: ValueType; readonly a: Expr }
-  | { readonly kind: 'math'; readonly type: ValueType; readonly fn: MathName; readonly args: readonly Expr[] }
+  | {
+      readonly kind: 'math'
+      readonly type: ValueType
+      readonly fn: MathName
+      readonly args: readonly Expr[]
+      /** Called on doubles even if it could be written out in arithmetic. */
+      readonly called?: true
+    }
   | { readonly kind: 'local'; readonly type: ValueType; readonly id: number }
 
 /** The type in which values of a dtype are computed with. */
@@ -287,6 +296,16 @@ export const pow: (a: Expr, b: Operand) => Expr = (a, b) => math('pow')(a, like(
 export function select(cond: Expr, a: Operand, b: Operand): Expr {
   const [x, y] = pair(a, b, 'select')
   return { kind: 'select', type: x.type, cond, a: x, b: y }
+}
+
+/** `cond ? a : b` where `cond` hardly ever holds, so that `a` may take long: renderers compute it only where it is needed. */
+export function rarely(cond: Expr, a: Operand, b: Operand): Expr {
+  return { ...(select(cond, a, b) as Extract<Expr, { kind: 'select' }>), rare: true }
+}
+
+/** A function computed on doubles, one element at a time, even if it could be written out in arithmetic. */
+export function called(fn: MathName, ...args: Expr[]): Expr {
+  return { kind: 'math', type: args[0].type, fn, args, called: true }
 }
 
 /** Converts a value: floats to integers by truncation (saturating), anything to bool by comparing with 0. */

@@ -30,7 +30,7 @@ const opcodes = {
   'i32x4.eq': 0xfd37, 'i32x4.ne': 0xfd38, 'i32x4.lt_s': 0xfd39, 'i32x4.gt_s': 0xfd3b, 'i32x4.le_s': 0xfd3d, 'i32x4.ge_s': 0xfd3f,
   'f32x4.eq': 0xfd41, 'f32x4.ne': 0xfd42, 'f32x4.lt': 0xfd43, 'f32x4.gt': 0xfd44, 'f32x4.le': 0xfd45, 'f32x4.ge': 0xfd46,
   'f64x2.eq': 0xfd47, 'f64x2.ne': 0xfd48, 'f64x2.lt': 0xfd49, 'f64x2.gt': 0xfd4a, 'f64x2.le': 0xfd4b, 'f64x2.ge': 0xfd4c,
-  'v128.not': 0xfd4d, 'v128.and': 0xfd4e, 'v128.or': 0xfd50, 'v128.xor': 0xfd51, 'v128.bitselect': 0xfd52,
+  'v128.not': 0xfd4d, 'v128.and': 0xfd4e, 'v128.or': 0xfd50, 'v128.xor': 0xfd51, 'v128.bitselect': 0xfd52, 'v128.andnot': 0xfd4f, 'v128.any_true': 0xfd53,
   'f32x4.demote_f64x2_zero': 0xfd5e, 'f64x2.promote_low_f32x4': 0xfd5f,
   'f32x4.ceil': 0xfd67, 'f32x4.floor': 0xfd68, 'f32x4.trunc': 0xfd69, 'f32x4.nearest': 0xfd6a,
   'f64x2.ceil': 0xfd74, 'f64x2.floor': 0xfd75, 'f64x2.trunc': 0xfd7a, 'f64x2.nearest': 0xfd94,
@@ -40,9 +40,9 @@ const opcodes = {
   'i64x2.sub': 0xfdd1, 'i64x2.mul': 0xfdd5, 'i64x2.eq': 0xfdd6, 'i64x2.ne': 0xfdd7, 'i64x2.lt_s': 0xfdd8, 'i64x2.gt_s': 0xfdd9,
   'i64x2.le_s': 0xfdda, 'i64x2.ge_s': 0xfddb,
   'f32x4.abs': 0xfde0, 'f32x4.neg': 0xfde1, 'f32x4.sqrt': 0xfde3, 'f32x4.add': 0xfde4, 'f32x4.sub': 0xfde5, 'f32x4.mul': 0xfde6,
-  'f32x4.div': 0xfde7, 'f32x4.min': 0xfde8, 'f32x4.max': 0xfde9,
+  'f32x4.div': 0xfde7, 'f32x4.min': 0xfde8, 'f32x4.max': 0xfde9, 'f32x4.pmin': 0xfdea, 'f32x4.pmax': 0xfdeb,
   'f64x2.abs': 0xfdec, 'f64x2.neg': 0xfded, 'f64x2.sqrt': 0xfdef, 'f64x2.add': 0xfdf0, 'f64x2.sub': 0xfdf1, 'f64x2.mul': 0xfdf2,
-  'f64x2.div': 0xfdf3, 'f64x2.min': 0xfdf4, 'f64x2.max': 0xfdf5,
+  'f64x2.div': 0xfdf3, 'f64x2.min': 0xfdf4, 'f64x2.max': 0xfdf5, 'f64x2.pmin': 0xfdf6, 'f64x2.pmax': 0xfdf7,
   'i32x4.trunc_sat_f32x4_s': 0xfdf8, 'f32x4.convert_i32x4_s': 0xfdfa,
 } as const // biome-ignore format: a table
 
@@ -56,7 +56,7 @@ const memoryOpcodes = {
 
 const laneOpcodes = {
   'i32x4.extract_lane': 0xfd1b, 'i64x2.extract_lane': 0xfd1d, 'f32x4.extract_lane': 0xfd1f, 'f64x2.extract_lane': 0xfd21,
-  'i32x4.replace_lane': 0xfd1c,
+  'i32x4.replace_lane': 0xfd1c, 'f32x4.replace_lane': 0xfd20, 'f64x2.replace_lane': 0xfd22,
 } as const // biome-ignore format: a table
 
 export type Instruction = keyof typeof opcodes

@@ -1,6 +1,6 @@
 // Emits scalar expressions as WebAssembly, one element at a time or in SIMD lanes. Each shared value is computed once.
 
-import { childrenOf, constant, type Expr, type ValueType } from '../../kernels/expr.ts'
+import { childrenOf, constant, type Expr, isFloat, type ValueType } from '../../kernels/expr.ts'
 import type { Kernel, Reduction } from '../../kernels/kernel.ts'
 import type { FunctionBuilder, ImportedFunction, Instruction, WasmType } from './assembler.ts'
 import type { Layout, ParameterBlock } from './layout.ts'
@@ -279,6 +279,10 @@ export class ExpressionEmitter {
         this.compare(e, vector)
         return
       case 'select':
+        if (e.rare) {
+          this.rarely(e, scope)
+          return
+        }
         this.emit(e.a, scope)
         this.emit(e.b, scope)
         this.emit(e.cond, scope)
@@ -294,11 +298,35 @@ export class ExpressionEmitter {
         if (!vector && e.a.type !== e.type) this.fn.op(`${e.type}.reinterpret_${e.a.type}` as Instruction)
         return
       case 'math':
-        this.callHost(e, scope)
+        if (vector) this.callHostForLanes(e, scope)
+        else this.callHost(e, scope)
         return
       default:
         e satisfies never
     }
+  }
+
+  /** Passes over the rare value where no lane needs it. What is computed on the way is known nowhere else. */
+  private rarely(e: Extract<Expr, { kind: 'select' }>, scope: Scope): void {
+    const { fn } = this
+    const vector = scope.mode === 'vector'
+    const result = fn.local(vector ? 'v128' : this.wasmType(e.type))
+    const condition = fn.local(vector ? 'v128' : 'i32')
+    this.emit(e.b, scope)
+    fn.set(result)
+    this.emit(e.cond, scope)
+    fn.tee(condition)
+    if (vector) fn.op('v128.any_true')
+    fn.if(() => {
+      this.emit(e.a, { ...scope, computed: new Map(scope.computed) })
+      if (vector) {
+        fn.get(result)
+        fn.get(condition)
+        fn.op('v128.bitselect')
+      }
+      fn.set(result)
+    })
+    fn.get(result)
   }
 
   private index(e: Extract<Expr, { kind: 'index' }>, vector: boolean): void {
@@ -455,8 +483,8 @@ export class ExpressionEmitter {
       this.integerDivision(e, type, scope)
       return
     }
-    this.emit(e.a, scope)
     if (e.fn === 'shl' || e.fn === 'shr' || e.fn === 'shrUnsigned') {
+      this.emit(e.a, scope)
       const name = e.fn === 'shl' ? 'shl' : e.fn === 'shr' ? 'shr_s' : 'shr_u'
       if (vector) {
         fn.i32(Number((e.b as Extract<Expr, { kind: 'const' }>).value))
@@ -467,9 +495,23 @@ export class ExpressionEmitter {
       }
       return
     }
+    if (vector && (e.fn === 'min' || e.fn === 'max') && isFloat(type)) {
+      this.vectorExtremum(e, scope)
+      return
+    }
+    this.emit(e.a, scope)
     this.emit(e.b, scope)
     if (vector) this.vectorBinary(e.fn, type)
     else this.scalarBinary(e.fn, type)
+  }
+
+  /** The larger or smaller of floats. With a number other than 0 on one side the short instructions (`a < b ? b : a`) hand NaN on and cannot confuse the zeros. */
+  private vectorExtremum(e: Extract<Expr, { kind: 'binary' }>, scope: Scope): void {
+    const isNumber = (x: Expr) => x.kind === 'const' && !Number.isNaN(x.value) && x.value !== 0
+    const [a, b] = isNumber(e.a) ? [e.b, e.a] : [e.a, e.b]
+    this.emit(a, scope)
+    this.emit(b, scope)
+    this.vectorBinary(isNumber(b) ? (e.fn === 'min' ? 'pmin' : 'pmax') : e.fn, e.type)
   }
 
   private scalarBinary(name: string, type: ValueType): void {
@@ -571,17 +613,43 @@ export class ExpressionEmitter {
       fn.op(instruction)
   }
 
+  private hostFunction({ fn, args }: Extract<Expr, { kind: 'math' }>): number {
+    const index = this.imports.findIndex((f) => f.name === fn)
+    if (index >= 0) return index
+    return this.imports.push({ name: fn, params: args.map(() => 'f64' as const), results: ['f64'] }) - 1
+  }
+
   private callHost(e: Extract<Expr, { kind: 'math' }>, scope: Scope): void {
-    let index = this.imports.findIndex((f) => f.name === e.fn)
-    if (index < 0)
-      index =
-        this.imports.push({ name: e.fn, params: e.args.map(() => 'f64' as const), results: ['f64'] }) - 1
     for (const arg of e.args) {
       this.emit(arg, scope)
       if (arg.type === 'f32') this.fn.op('f64.promote_f32')
     }
-    this.fn.call(index)
+    this.fn.call(this.hostFunction(e))
     if (e.type === 'f32') this.fn.op('f32.demote_f64')
+  }
+
+  private callHostForLanes(e: Extract<Expr, { kind: 'math' }>, scope: Scope): void {
+    const { fn } = this
+    const args = e.args.map((arg) => {
+      const local = fn.local('v128')
+      this.emit(arg, scope)
+      fn.set(local)
+      return local
+    })
+    const result = fn.local('v128')
+    for (let lane = 0; lane < this.layout.lanes; lane++) {
+      fn.get(result)
+      for (const arg of args) {
+        fn.get(arg)
+        fn.lane(e.type === 'f32' ? 'f32x4.extract_lane' : 'f64x2.extract_lane', lane)
+        if (e.type === 'f32') fn.op('f64.promote_f32')
+      }
+      fn.call(this.hostFunction(e))
+      if (e.type === 'f32') fn.op('f32.demote_f64')
+      fn.lane(e.type === 'f32' ? 'f32x4.replace_lane' : 'f64x2.replace_lane', lane)
+      fn.set(result)
+    }
+    fn.get(result)
   }
 
   combineScalar(reduction: Reduction, type: ValueType): void {

@@ -1,8 +1,8 @@
 // The instructions of native programs (native/evaluate.cc), in the order of their numbers. native/generate.ts makes the
 // C++ side's list from this one, and its functions from lowering.ts, so that both sides compute the same bits.
 
-import type * as k from '../../kernels/expr.ts'
 import type { MathName, ValueType } from '../../kernels/expr.ts'
+import * as k from '../../kernels/expr.ts'
 import { lowerMath } from '../../kernels/lowering.ts'
 
 /** Bools are held as 0 or 1 in 32 bits. */
@@ -46,6 +46,14 @@ export function operations(): string[] {
   return names
 }
 
+// Whether no part of a written-out function is called after all, as rare cases may be.
+function isArithmetic(root: k.Expr, seen = new Set<k.Expr>()): boolean {
+  if (seen.has(root)) return true
+  seen.add(root)
+  const e = root.kind === 'math' ? lowerMath(root) : root
+  return e !== null && k.childrenOf(e).every((child) => isArithmetic(child, seen))
+}
+
 /** The functions that lowering.ts writes out. */
 export function functions(): { fn: MathName; type: 'f32' | 'f64'; arity: number; expr: k.Expr }[] {
   const found: ReturnType<typeof functions> = []
@@ -54,7 +62,7 @@ export function functions(): { fn: MathName; type: 'f32' | 'f64'; arity: number;
       const arity = fn === 'pow' || fn === 'atan2' || fn === 'fmod' ? 2 : 1
       const args = Array.from({ length: arity }, (_, id): k.Expr => ({ kind: 'local', type, id }))
       const expr = lowerMath({ kind: 'math', type, fn, args })
-      if (expr !== null) found.push({ fn, type, arity, expr })
+      if (expr !== null && isArithmetic(expr)) found.push({ fn, type, arity, expr })
     }
   return found
 }

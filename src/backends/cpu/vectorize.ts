@@ -1,14 +1,9 @@
 // Decides whether a kernel can run in SIMD lanes: one lane width throughout, only vector instructions, unit strides.
 
 import { childrenOf, type Expr, type ValueType } from '../../kernels/expr.ts'
+import { bfloat16ToFloat, floatToBfloat16, floatToHalf, halfToFloat } from '../../kernels/half-bits.ts'
 import type { Kernel } from '../../kernels/kernel.ts'
-import {
-  bfloat16ToFloat,
-  floatToBfloat16,
-  floatToHalf,
-  halfToFloat,
-  lowerMath,
-} from '../../kernels/lowering.ts'
+import { lowerMath } from '../../kernels/lowering.ts'
 
 const expanded = new WeakMap<Expr, Expr>()
 
@@ -177,7 +172,6 @@ function instructionFits(
     case 'cast':
       return lanesOfType(e.a.type) === 0 || (lanesOfType(e.type) === 4 && lanesOfType(e.a.type) === 4)
     case 'math':
-      return false
     case 'index':
       return true
     case 'const':
