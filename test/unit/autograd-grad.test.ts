@@ -187,7 +187,8 @@ describe('a custom Function', () => {
     }
     const x = leaf([1])
     const [g] = grad(Exp.apply(x), x, { createGraph: true }) as [Tensor]
-    expect(lists(grad(g, x))).toEqual([[Math.E]])
+    // exp itself may differ from the host's in the last place.
+    expect(grad(g, x)[0]?.item()).toBeCloseTo(Math.E, 14)
     const y = Exp.apply(x)
     y.detach().mul_(2)
     expect(() => y.backward()).toThrow(
