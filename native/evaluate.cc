@@ -33,6 +33,12 @@ void loadStrided(Value *target, const uint8_t *source, intptr_t step, int n) {
     INDEPENDENT for (int i = 0; i < n; i++) target[i] = static_cast<Value>(values[i]);
     return;
   }
+  if (step == 0) {
+    Memory value;
+    std::memcpy(&value, source, sizeof value);
+    std::fill_n(target, n, static_cast<Value>(value));
+    return;
+  }
   for (int i = 0; i < n; i++) {
     Memory value;
     std::memcpy(&value, source + i * step, sizeof value);

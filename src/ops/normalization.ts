@@ -10,6 +10,7 @@ import { type Kernel, KernelBuilder } from '../kernels/kernel.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { to } from './conversion.ts'
 import { emptyTensor, launch, loopOperand, operand } from './launch.ts'
+import { addcmul } from './math-binary.ts'
 import { applyMany, checkTensor, type FunctionInfo, fn, type Op } from './op.ts'
 import { reshape, view } from './views.ts'
 
@@ -254,6 +255,93 @@ function channelStatKernel(dtype: DType): Kernel {
   return kernel
 }
 
+const gradientKernels = new Map<string, { sums: Kernel; input: Kernel }>()
+
+// What the gradient of training takes: for each channel the sums of g and of g (x - mean), in one pass over both; then
+// a g + b (x - mean) + c, with three numbers per channel.
+function gradientKernelsOf(dtype: DType): { sums: Kernel; input: Kernel } {
+  let kernels = gradientKernels.get(dtype.name)
+  if (kernels === undefined) {
+    const s = new KernelBuilder('batch_norm_gradient_sums')
+    const [g, x, mean] = [s.input(dtype), s.input(dtype), s.input(dtype)]
+    const [sums, products] = [s.output(dtype), s.output(dtype)]
+    const center = s.let(s.read(mean))
+    const [sum, product] = s.loop((l) => {
+      const value = l.read(g)
+      return [l.reduce('sum', value), l.reduce('sum', k.mul(value, k.sub(l.read(x), center)))]
+    })
+    s.write(sums, sum)
+    s.write(products, product)
+    const d = new KernelBuilder('batch_norm_gradient')
+    const [dg, dx, dMean, a, b, c] = Array.from({ length: 6 }, () => d.input(dtype))
+    const out = d.output(dtype)
+    const deviation = k.sub(d.read(dx), d.read(dMean))
+    d.write(out, k.add(k.add(k.mul(d.read(dg), d.read(a)), k.mul(deviation, d.read(b))), d.read(c)))
+    kernels = { sums: s.build(), input: d.build() }
+    gradientKernels.set(dtype.name, kernels)
+  }
+  return kernels
+}
+
+/** The gradients of input, weight and bias in training, where nobody differentiates them again: two passes over memory. */
+function trainingGradients(
+  g: Tensor,
+  x: Tensor,
+  mean: Tensor,
+  rstd: Tensor,
+  weight: Tensor | null,
+  needsInput: boolean,
+): { input: Tensor | null; weight: Tensor; bias: Tensor } {
+  const { sums, input } = gradientKernelsOf(x.dtype)
+  const channels = x.sizes[1]
+  const count = x.numel() / channels
+  const loopDims = x.sizes.map((_, d) => d).filter((d) => d !== 1)
+  const still = loopDims.map(() => 0)
+  const [sum, product] = [
+    emptyTensor([channels], x.dtype, x.device),
+    emptyTensor([channels], x.dtype, x.device),
+  ]
+  const perChannel = (t: Tensor) => operand(t, [1, ...still])
+  launch(
+    x.device,
+    sums,
+    [channels],
+    loopDims.map((d) => x.sizes[d]),
+    [
+      loopOperand(g, loopDims),
+      loopOperand(x, loopDims),
+      perChannel(mean),
+      perChannel(sum),
+      perChannel(product),
+    ],
+    [],
+  )
+  const weightGradient = product.mul(rstd)
+  if (!needsInput) return { input: null, weight: weightGradient, bias: sum }
+  const a = weight === null ? rstd : rstd.mul(weight)
+  const b = a
+    .mul(rstd)
+    .mul(weightGradient)
+    .mul(-1 / count)
+  const c = a.mul(sum).mul(-1 / count)
+  const out = emptyTensor(x.sizes, x.dtype, x.device)
+  const along = x.sizes.map((_, d) => (d === 1 ? 1 : 0))
+  launch(
+    x.device,
+    input,
+    x.sizes,
+    [],
+    [
+      operand(g, g.strides),
+      operand(x, x.strides),
+      ...[mean, a, b, c].map((t) => operand(t, along)),
+      operand(out, out.strides),
+    ],
+    [],
+  )
+  return { input: out, weight: weightGradient, bias: sum }
+}
+
 /** Mean and (biased) variance of each channel (dimension 1). */
 function channelStatistics(x: Tensor): [Tensor, Tensor] {
   const channels = x.sizes[1]
@@ -290,7 +378,7 @@ const batchNormOp: Op<BatchNormAttributes> = {
     // y = x * scale + shift, with one scale and shift per channel.
     const scale = weight === null ? rstd : rstd.mul(weight)
     const shift = bias === null ? mean.mul(scale).neg() : bias.sub(mean.mul(scale))
-    const out = x.mul(channelWise(scale, x.ndim)).add_(channelWise(shift, x.ndim))
+    const out = addcmul(channelWise(shift, x.ndim), x, channelWise(scale, x.ndim))
     return [out, mean, rstd, variance]
   },
   saves: [0, 1],
@@ -301,6 +389,13 @@ const batchNormOp: Op<BatchNormAttributes> = {
     const x = c.input(0)
     const dims = x.sizes.map((_, d) => d).filter((d) => d !== 1)
     const again = gradMode.enabled
+    if (training && !again && g!.dtype === x.dtype) {
+      const weight = hasWeight ? c.input(1) : null
+      if (weight === null || weight.dtype === x.dtype) {
+        const found = trainingGradients(g!, x, c.output(1), c.output(2), weight, c.needs(0))
+        return [found.input, ...(hasWeight ? [found.weight] : []), ...(hasBias ? [found.bias] : [])]
+      }
+    }
     let mean = channelWise(c.output(1), x.ndim)
     let rstd = channelWise(c.output(2), x.ndim)
     if (training && again) {
