@@ -31,5 +31,5 @@ else
     run(require.resolve('node-gyp/bin/node-gyp.js'), ['configure', task, '--jobs=max'])
     console.log('native addon: built')
   } catch (error) {
-    skipped(error.message)
+    skipped(error.message.split('\n')[0])
   }

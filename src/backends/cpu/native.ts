@@ -1,6 +1,7 @@
 // The native addon (native/): whether there is one, and its interface. Everything works without it, only slower.
 
 import type * as NodeModule from 'node:module'
+import type * as NodeUrl from 'node:url'
 import type * as V8 from 'node:v8'
 import type * as Vm from 'node:vm'
 import type { Arena, Collector } from './arena.ts'
@@ -32,15 +33,14 @@ const builtin = <T>(name: string): T | undefined => {
   return get?.(name) as T | undefined
 }
 
-// Built in the repository by node-gyp (seen from src/backends/cpu and from dist), or installed for this platform.
+// Built in the repository by node-gyp, which lies elsewhere seen from src/backends/cpu than from dist; or installed for
+// this platform. Nothing outside the library's own folder is looked at: an addon is code that runs.
 function candidates(): string[] {
   const { platform, arch } = globalThis.process
-  const built = 'native/build/Release/antorcha.node'
-  return [
-    new URL(`../../../${built}`, import.meta.url).pathname,
-    new URL(`../${built}`, import.meta.url).pathname,
-    `@antorcha/native-${platform}-${arch}`,
-  ]
+  const url = builtin<typeof NodeUrl>('node:url')
+  const root = /\/src\/backends\/cpu\/[^/]*$/.test(import.meta.url) ? '../../../' : '../'
+  const built = new URL(`${root}native/build/Release/antorcha.node`, import.meta.url)
+  return [...(url === undefined ? [] : [url.fileURLToPath(built)]), `@antorcha/native-${platform}-${arch}`]
 }
 
 function find(): Found {
@@ -54,10 +54,10 @@ function find(): Found {
   let reason = 'it is not installed for this platform, and no compiler built it'
   for (const path of candidates())
     try {
-      return { addon: require(decodeURIComponent(path)) as Addon, reason: null }
+      return { addon: require(path) as Addon, reason: null }
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException
-      if (code !== 'MODULE_NOT_FOUND') reason = message
+      if (code !== 'MODULE_NOT_FOUND') reason = `${path}: ${message}`
     }
   return { addon: null, reason }
 }
