@@ -52,13 +52,13 @@ function addedContractionKernel(dtype: DType): Kernel {
   return kernel
 }
 
-/** Products of more multiplications have faster kernels, which add nothing; unless they have very few rows or columns. */
+/** Products of more multiplications have faster kernels, which add nothing; those of very few rows or columns gain by it later. */
 const smallProduct = 16384
 
 function isSmall(a: Tensor, b: Tensor): boolean {
   const n = a.sizes[0]
   const m = b.sizes[1]
-  return n < 4 || m < 4 || n * m * a.sizes[1] < smallProduct
+  return n * m * a.sizes[1] < (n < 4 || m < 4 ? 4 * smallProduct : smallProduct)
 }
 
 /** The product of two matrices, of a new tensor's memory. */
