@@ -47,3 +47,8 @@ export function lowerMath(e: Extract<Expr, { kind: 'math' }>): Expr | null {
   }
   return result
 }
+
+/** The names of the functions of a type that have one, and how many arguments each takes. */
+export function writtenOut(type: 'f32' | 'f64'): { fn: MathName; arity: number }[] {
+  return [...(type === 'f32' ? single : double)].map(([fn, rule]) => ({ fn, arity: rule.length }))
+}

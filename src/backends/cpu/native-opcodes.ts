@@ -3,7 +3,7 @@
 
 import type { MathName, ValueType } from '../../kernels/expr.ts'
 import * as k from '../../kernels/expr.ts'
-import { lowerMath } from '../../kernels/lowering.ts'
+import { lowerMath, writtenOut } from '../../kernels/lowering.ts'
 
 /** Bools are held as 0 or 1 in 32 bits. */
 export type NumberType = Exclude<ValueType, 'bool'>
@@ -58,33 +58,13 @@ function isArithmetic(root: k.Expr, seen = new Set<k.Expr>()): boolean {
 export function functions(): { fn: MathName; type: 'f32' | 'f64'; arity: number; expr: k.Expr }[] {
   const found: ReturnType<typeof functions> = []
   for (const type of ['f32', 'f64'] as const)
-    for (const fn of candidates) {
-      const arity = fn === 'pow' || fn === 'atan2' || fn === 'fmod' ? 2 : 1
+    for (const { fn, arity } of writtenOut(type)) {
       const args = Array.from({ length: arity }, (_, id): k.Expr => ({ kind: 'local', type, id }))
       const expr = lowerMath({ kind: 'math', type, fn, args })
       if (expr !== null && isArithmetic(expr)) found.push({ fn, type, arity, expr })
     }
   return found
 }
-
-const candidates: readonly MathName[] = [
-  ...([
-    'exp',
-    'exp2',
-    'expm1',
-    'log',
-    'log2',
-    'log10',
-    'log1p',
-    'sin',
-    'cos',
-    'tan',
-    'asin',
-    'acos',
-  ] as const),
-  ...(['atan', 'sinh', 'cosh', 'tanh', 'asinh', 'acosh', 'atanh', 'erf', 'erfc', 'erfinv'] as const),
-  ...(['pow', 'atan2', 'fmod'] as const),
-]
 
 let numbers: Map<string, number> | null = null
 

@@ -1,7 +1,7 @@
 // Turns kernels into programs for the native addon (native/evaluate.cc): a list of instructions on blocks of elements.
 // Kernels with computed addresses or functions that no instruction computes have none; they stay with WebAssembly.
 
-import { constant, type Expr, type ValueType } from '../../kernels/expr.ts'
+import { childrenOf, constant, type Expr, type ValueType } from '../../kernels/expr.ts'
 import { type Accumulator, identityOf, type Kernel, type Store } from '../../kernels/kernel.ts'
 import { lowerMath } from '../../kernels/lowering.ts'
 import { type NumberType, opcode } from './native-opcodes.ts'
@@ -120,7 +120,7 @@ class ProgramWriter {
     const x = expandNative(e, this.kernel)
     if (seen.has(x)) return false
     seen.add(x)
-    return (x.kind === 'local' && this.own.has(x.id)) || parts(x).some((c) => this.mentionsOwn(c, seen))
+    return (x.kind === 'local' && this.own.has(x.id)) || childrenOf(x).some((c) => this.mentionsOwn(c, seen))
   }
 
   private value(original: Expr): number {
@@ -260,7 +260,7 @@ class ProgramWriter {
       const e = expandNative(original, this.kernel)
       if (seen.has(e) || e.kind === 'const' || e.kind === 'scalar') return
       seen.add(e)
-      if (this.changes(e)) for (const child of parts(e)) visit(child)
+      if (this.changes(e)) for (const child of childrenOf(e)) visit(child)
       else {
         const value = this.value(e)
         found.push([e, this.shape.inner ? this.spread(value, e.type) : value])
@@ -397,24 +397,6 @@ function expandNative(e: Expr, kernel: Kernel): Expr {
     return expandNative(lowered, kernel)
   }
   return e.kind === 'math' ? e : expand(e, kernel)
-}
-
-function parts(e: Expr): readonly Expr[] {
-  switch (e.kind) {
-    case 'unary':
-    case 'cast':
-    case 'bitcast':
-      return [e.a]
-    case 'binary':
-    case 'compare':
-      return [e.a, e.b]
-    case 'select':
-      return [e.cond, e.a, e.b]
-    case 'math':
-      return e.args
-    default:
-      return []
-  }
 }
 
 function bitsOf(value: number | bigint | boolean, type: ValueType): bigint {
