@@ -1,6 +1,7 @@
 // How one launch is laid out: fewest dimensions, whether and where lanes of SIMD registers run, the parameter block.
 
 import type { Kernel, Launch } from '../../kernels/kernel.ts'
+import { collapse, sortByStride } from '../dimensions.ts'
 import { lanesOf } from './vectorize.ts'
 
 /** Where four (or two) neighbours are computed at once: along the innermost outer dimension or the innermost loop dimension. */
@@ -24,50 +25,6 @@ export interface Plan {
   readonly outer: readonly number[]
   readonly loop: readonly number[]
   readonly strides: readonly (readonly number[])[]
-}
-
-// Merges neighbouring dimensions that every operand walks as one, and drops those of one element.
-function collapse(extents: number[], strides: number[][]): void {
-  let kept = 0
-  for (let d = 0; d < extents.length; d++) {
-    if (extents[d] === 1) continue
-    if (kept > 0) {
-      const previous = kept - 1
-      if (strides.every((s) => s[previous] === s[d] * extents[d])) {
-        extents[previous] *= extents[d]
-        for (const s of strides) s[previous] = s[d]
-        continue
-      }
-    }
-    extents[kept] = extents[d]
-    for (const s of strides) s[kept] = s[d]
-    kept++
-  }
-  extents.length = kept
-  for (const s of strides) s.length = kept
-  if (kept === 0) {
-    extents.push(1)
-    for (const s of strides) s.push(0)
-  }
-}
-
-// Sorts the outer dimensions so that the output's (else the first operand's) smallest stride is innermost.
-function sortByStride(extents: number[], strides: number[][], reference: number): void {
-  const order = extents.map((_, d) => d)
-  const key = strides[reference]
-  for (let i = 1; i < order.length; i++)
-    for (let j = i; j > 0; j--) {
-      const [a, b] = [order[j - 1], order[j]]
-      if (key[a] === 0 || key[b] === 0 || Math.abs(key[a]) >= Math.abs(key[b])) break
-      order[j - 1] = b
-      order[j] = a
-    }
-  const copyExtents = [...extents]
-  const copyStrides = strides.map((s) => [...s])
-  order.forEach((from, to) => {
-    extents[to] = copyExtents[from]
-    for (let o = 0; o < strides.length; o++) strides[o][to] = copyStrides[o][from]
-  })
 }
 
 /** Lays a launch out. */

@@ -1,6 +1,7 @@
 // Prepared launches: what laying out and compiling one gave, kept for later launches with the same extents and strides.
 
 import type { Kernel, Launch } from '../../kernels/kernel.ts'
+import { hashOf, hasShape, shapeOf } from '../launch-shape.ts'
 import type { Cost } from './cost.ts'
 import { type Layout, maximumAt, type ParameterBlock, type Plan, plan } from './layout.ts'
 import { isSplittable, LEAST_WORK, workOf } from './split.ts'
@@ -43,7 +44,7 @@ export function prepare(
   }
   const hash = hashOf(launch)
   const known = table.get(hash)
-  if (known !== undefined && isFor(known.shape, launch)) return known
+  if (known !== undefined && hasShape(launch, known.shape)) return known
   const planned = plan(kernel, launch)
   const compiled = compile(kernel, planned.layout)
   const words = wordsOf(kernel, launch, planned, compiled.block)
@@ -53,41 +54,6 @@ export function prepare(
   if (table.size >= mostShapes) table.clear()
   table.set(hash, prepared)
   return prepared
-}
-
-// The three functions below walk a launch in the same order.
-
-function hashOf({ outer, loop, operands }: Launch): number {
-  let hash = outer.length * 8 + loop.length
-  for (let d = 0; d < outer.length; d++) hash = (Math.imul(hash, 31) + outer[d]) | 0
-  for (let d = 0; d < loop.length; d++) hash = (Math.imul(hash, 31) + loop[d]) | 0
-  for (let o = 0; o < operands.length; o++) {
-    const { strides, atStrides } = operands[o]
-    for (let d = 0; d < strides.length; d++) hash = (Math.imul(hash, 31) + strides[d]) | 0
-    if (atStrides !== undefined)
-      for (let i = 0; i < atStrides.length; i++) hash = (Math.imul(hash, 31) + atStrides[i]) | 0
-  }
-  return hash
-}
-
-function shapeOf({ outer, loop, operands }: Launch): number[] {
-  const shape = [outer.length, loop.length, ...outer, ...loop]
-  for (const { strides, atStrides } of operands) shape.push(...strides, ...(atStrides ?? []))
-  return shape
-}
-
-function isFor(shape: readonly number[], { outer, loop, operands }: Launch): boolean {
-  if (shape[0] !== outer.length || shape[1] !== loop.length) return false
-  let i = 2
-  for (let d = 0; d < outer.length; d++) if (shape[i++] !== outer[d]) return false
-  for (let d = 0; d < loop.length; d++) if (shape[i++] !== loop[d]) return false
-  for (let o = 0; o < operands.length; o++) {
-    const { strides, atStrides } = operands[o]
-    for (let d = 0; d < strides.length; d++) if (shape[i++] !== strides[d]) return false
-    if (atStrides !== undefined)
-      for (let a = 0; a < atStrides.length; a++) if (shape[i++] !== atStrides[a]) return false
-  }
-  return i === shape.length
 }
 
 function wordsOf(kernel: Kernel, launch: Launch, planned: Plan, block: ParameterBlock): number[] {
