@@ -2,10 +2,28 @@
 
 import { TorchError } from '../core/errors.ts'
 
-/** A file that is damaged, hostile, or holds what antorcha does not load: Python's pickle.UnpicklingError. */
-export class UnpicklingError extends TorchError {
+/** A file that is damaged, hostile, or holds what antorcha does not load, whatever its format. */
+export class FormatError extends TorchError {
+  override name = 'FormatError'
+}
+
+/** Such a file of `torch.save`: Python's pickle.UnpicklingError. */
+export class UnpicklingError extends FormatError {
   override name = 'UnpicklingError'
 }
+
+/** Such a `.safetensors` file, as the package of that name calls it. */
+export class SafetensorError extends FormatError {
+  override name = 'SafetensorError'
+}
+
+/** Such a `.npy` or `.npz` file. */
+export class NpyError extends FormatError {
+  override name = 'NpyError'
+}
+
+/** Makes the error of a format. */
+export type FormatErrorClass = new (message: string, options?: ErrorOptions) => FormatError
 
 /** A file that cannot be opened, read or written; `code` is the system's (`ENOENT`, `EACCES`, ...) where there is one. */
 export class FileError extends TorchError {

@@ -1,10 +1,7 @@
 // What `torch` exports of serialization.
 
 export {
-  type AsyncLoadSource,
-  type FileHandleLike,
   type LoadOptions,
-  type LoadSource,
   load,
   loadAsync,
   type MapLocation,
@@ -12,5 +9,8 @@ export {
   saveAsync,
   saveToBytes,
 } from './checkpoint.ts'
-export { FileError, UnpicklingError } from './errors.ts'
+export { FileError, FormatError, NpyError, SafetensorError, UnpicklingError } from './errors.ts'
+export type { AsyncLoadSource, FileHandleLike, LoadSource } from './file-sources.ts'
+export * as npy from './npy.ts'
 export { Complex, FrozenSet, OrderedDict, TypedStorage } from './python-objects.ts'
+export * as safetensors from './safetensors.ts'

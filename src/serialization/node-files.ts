@@ -58,6 +58,21 @@ export function stemOf(path: string): string {
   return (dot < 0 ? name : name.slice(0, dot)) || 'archive'
 }
 
+/** The path of a file in the folder in which another lies. */
+export function siblingPath(path: string, name: string): string {
+  const { path: paths } = node()
+  return paths.join(paths.dirname(path), name)
+}
+
+/** Makes a folder and those above it, where they are missing. Throws FileError. */
+export function makeFolder(path: string): void {
+  try {
+    node().fs.mkdirSync(path, { recursive: true })
+  } catch (error) {
+    throw systemError(error, 'make the folder', path)
+  }
+}
+
 function systemError(error: unknown, action: string, path: string): FileError {
   const { code, message } = error as NodeJS.ErrnoException
   const reason = code === 'ENOENT' ? 'No such file or directory' : message

@@ -23,21 +23,25 @@ interface WrittenEntry {
 export class ZipWriter {
   readonly #write: (bytes: Uint8Array) => void
   readonly #sum: (bytes: Uint8Array) => number
-  readonly #root: string
+  readonly #root: string | null
   readonly #entries: WrittenEntry[] = []
   #position = 0
 
-  /** `root` is the folder in which all entries lie. `sum` is replaced by those who only measure. */
-  constructor(root: string, write: (bytes: Uint8Array) => void, sum: (bytes: Uint8Array) => number = crc32) {
+  /** `root` is the folder in which all entries lie, null for none. `sum` is replaced by those who only measure. */
+  constructor(
+    root: string | null,
+    write: (bytes: Uint8Array) => void,
+    sum: (bytes: Uint8Array) => number = crc32,
+  ) {
     this.#root = root
     this.#write = write
     this.#sum = sum
   }
 
-  /** Writes one entry, `<root>/<name>`. */
+  /** Writes one entry, `<root>/<name>` or `<name>`. */
   add(name: string, data: Uint8Array): void {
     const entry: WrittenEntry = {
-      name: encode(`${this.#root}/${name}`),
+      name: encode(this.#root === null ? name : `${this.#root}/${name}`),
       crc: this.#sum(data),
       size: data.byteLength,
       headerOffset: this.#position,

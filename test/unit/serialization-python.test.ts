@@ -10,6 +10,7 @@ import { Device } from '../../src/core/device.ts'
 import { allDTypes, bfloat16, float32 } from '../../src/core/dtype.ts'
 import { Tuple } from '../../src/core/python.ts'
 import { makeSize } from '../../src/core/shape.ts'
+import * as torch from '../../src/index.ts'
 import { Parameter } from '../../src/nn/parameter.ts'
 import { load, save } from '../../src/serialization/checkpoint.ts'
 import { Complex, FrozenSet, OrderedDict } from '../../src/serialization/python-objects.ts'
@@ -125,5 +126,32 @@ strip = lambda z: [(i.filename.split('/', 1)[1], z.read(i), i.file_size) for i i
 assert strip(a) == strip(b)
 print('same')`
     expect(python(compare, original, copy)).toBe('same')
+  })
+
+  it('safetensors.torch and NumPy read what is written for them, byte for byte their own files', () => {
+    const tensors = {
+      w: torch.arange(6).reshape(2, 3),
+      half: torch.tensor([1.5, -2], { dtype: torch.float16 }),
+      b: torch.tensor([true, false]),
+      one: torch.tensor(0.5, { dtype: torch.float64 }),
+      'ñ "q"': torch.tensor([1, 2], { dtype: torch.bfloat16 }),
+    }
+    const paths = ['x.safetensors', 'x.npy', 'x.npz'].map((name) => join(folder, name))
+    torch.safetensors.saveFile(tensors, paths[0], { metadata: { format: 'pt' } })
+    torch.npy.save(tensors.w, paths[1])
+    torch.npy.savez({ w: tensors.w, one: tensors.one, b: tensors.b }, paths[2])
+    const script = `
+import io, sys, numpy, torch, safetensors.torch as st
+s = st.load_file(sys.argv[1])
+assert s['w'].tolist() == [[0, 1, 2], [3, 4, 5]] and s['half'].tolist() == [1.5, -2] and s['b'].tolist() == [True, False]
+assert s['one'].tolist() == 0.5 and s['ñ "q"'].dtype is torch.bfloat16
+assert st.save(s, metadata={'format': 'pt'}) == open(sys.argv[1], 'rb').read()
+x = numpy.load(sys.argv[2])
+assert x.tolist() == [[0, 1, 2], [3, 4, 5]]
+out = io.BytesIO(); numpy.save(out, x); assert out.getvalue() == open(sys.argv[2], 'rb').read()
+z = numpy.load(sys.argv[3])
+assert z['w'].tolist() == x.tolist() and float(z['one']) == 0.5 and z['b'].dtype == bool
+print('same')`
+    expect(python(script, ...paths)).toBe('same')
   })
 })
