@@ -2,8 +2,10 @@
 
 import { registerBackend } from './backends/backend.ts'
 import { cpuBackend } from './backends/cpu/cpu.ts'
+import { webgpuBackend } from './backends/webgpu/webgpu.ts'
 
 registerBackend(cpuBackend)
+registerBackend(webgpuBackend)
 
 export * from './ops/index.ts'
 
@@ -65,3 +67,4 @@ export { getPrintoptions, printoptions, setPrintoptions } from './tensor/print-o
 export { Storage } from './tensor/storage.ts'
 export { Tensor } from './tensor/tensor.ts'
 export * as utils from './utils/index.ts'
+export * as webgpu from './webgpu.ts'

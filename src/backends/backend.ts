@@ -1,6 +1,7 @@
 // The one interface between the library and a device: allocate, launch, read, write.
 
 import type { DeviceType } from '../core/device.ts'
+import type { DType } from '../core/dtype.ts'
 import { RuntimeError } from '../core/errors.ts'
 import type { Kernel, Launch } from '../kernels/kernel.ts'
 
@@ -44,6 +45,15 @@ export interface Backend {
   readonly generatedLaunches?: number
   /** The bytes themselves, where the device can be read synchronously; valid until the next allocation or launch. */
   bytes?(allocation: Allocation): Uint8Array
+  // The four below are what devices have that cannot be read synchronously.
+  /** Writes bytes from byte `offset` on. They are copied. */
+  write?(allocation: Allocation, bytes: Uint8Array, offset: number): void
+  /** A copy of some bytes, once all work given to the device before is done. */
+  read?(allocation: Allocation, offset: number, nbytes: number): Promise<Uint8Array>
+  /** The bytes, where JavaScript wrote them and no kernel has changed them since; else null. Not to be written to. */
+  known?(allocation: Allocation): Uint8Array | null
+  /** Why there can be no tensors of a dtype, or null where there can. */
+  refusal?(dtype: DType): string | null
 }
 
 /** A kernel with all that a launch of it needs. */

@@ -37,6 +37,8 @@ export class Device {
 
 export const cpu: Device = new Device('cpu')
 export const meta: Device = new Device('meta')
+/** The one GPU in use: `webgpu` and `webgpu:0` are the same. */
+export const webgpu: Device = new Device('webgpu')
 
 /** A device, or its name: `'cpu'`, `'webgpu'`, `'cuda:1'`. */
 export type DeviceLike = Device | string
@@ -52,5 +54,6 @@ export function device(name: DeviceLike, index?: number): Device {
   const number = match[2] === undefined ? (index ?? null) : Number(match[2])
   if (number === null && match[1] === 'cpu') return cpu
   if (number === null && match[1] === 'meta') return meta
+  if ((number === null || number === 0) && match[1] === 'webgpu') return webgpu
   return new Device(match[1] as DeviceType, number)
 }

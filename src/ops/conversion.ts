@@ -131,9 +131,44 @@ export const to: To & FunctionInfo = fn<To>(
 function toDevice(x: Tensor, device: Device, dtype: DType): Tensor {
   if (device.type === 'meta') return emptyTensor(x.sizes, dtype, device, denseStridesLike(x.sizes, x.strides))
   if (x.device.type === 'meta') throw new NotImplementedError('Cannot copy out of meta tensor; no data!')
-  throw new RuntimeError(
-    `cannot move a tensor from '${x.device}' to '${device}': there is no backend for that device in this build`,
-  )
+  if (x.storage.isAsynchronous)
+    throw new RuntimeError(
+      `a tensor on '${x.device}' cannot be read synchronously: move it with await x.cpu()`,
+    )
+  return apply(toDeviceOp, [x], { device, dtype })
+}
+
+const toDeviceOp: Op<{ readonly device: Device; readonly dtype: DType }> = {
+  node: 'ToCopyBackward0',
+  forward: ([x], { device, dtype }) => {
+    const strides = denseStridesLike(x.sizes, x.strides)
+    const result = emptyTensor(x.sizes, dtype, device, strides)
+    const dense = copyOf(x, strides, dtype)
+    result.storage.write(dense.storage.bytes().subarray(0, dense.storage.nbytes))
+    dense.storage.free()
+    return result
+  },
+  backward: ([g]) => {
+    throw new RuntimeError(
+      `the gradient of a tensor on the CPU is on '${g!.device}', which cannot be read synchronously: make leaves on the device, as in torch.tensor(values, { device: '${g!.device}', requiresGrad: true })`,
+    )
+  },
+}
+
+const fromDeviceOp: Op<{ readonly bytes: Uint8Array; readonly device: Device }> = {
+  node: 'ToCopyBackward0',
+  forward: ([x], { bytes }) => {
+    const result = emptyTensor(x.sizes, x.dtype)
+    result.storage.write(bytes)
+    return result
+  },
+  backward: ([g], { attributes: { device } }) => [to(g!, device)],
+}
+
+async function fromDevice(x: Tensor): Promise<Tensor> {
+  const dense = contiguous(x.detach())
+  const bytes = await dense.storage.read(dense.offset * x.dtype.itemsize, x.numel() * x.dtype.itemsize)
+  return apply(fromDeviceOp, [x], { bytes, device: x.device })
 }
 
 function converter(dtype: DType): (x: Tensor) => Tensor {
@@ -151,9 +186,14 @@ export const char: (x: Tensor) => Tensor = converter(dtypes.int8)
 export const byte: (x: Tensor) => Tensor = converter(dtypes.uint8)
 export const bool: (x: Tensor) => Tensor = converter(dtypes.bool)
 
-/** The tensor in CPU memory. Promise-free: a CPU tensor is returned as it is. */
-export function cpu(x: Tensor): Tensor {
-  return to(x, 'cpu')
+/**
+ * The tensor in CPU memory: a CPU tensor itself, or a promise of a copy where a device cannot be read synchronously, so
+ * that `await x.cpu()` works everywhere. Gradients flow back through it.
+ * @throws RuntimeError (or the promise rejects with it) where something went wrong on the device.
+ */
+export function cpu(x: Tensor): Tensor | Promise<Tensor> {
+  checkTensor('cpu', 'input', x)
+  return x.device.type !== 'meta' && x.storage.isAsynchronous ? fromDevice(x) : to(x, 'cpu')
 }
 
 /** The tensor's dtype as text, or (with an argument) the tensor in that dtype. */

@@ -28,6 +28,7 @@ export function emptyTensor(
       )
     nbytes *= n
   }
+  if (device.type !== 'cpu' && device.type !== 'meta') checkDType(dtype, device)
   try {
     return new Tensor(Storage.allocate(nbytes, device), sizes, strides, 0, dtype)
   } catch (error) {
@@ -36,6 +37,12 @@ export function emptyTensor(
       `cannot make a tensor of shape ${formatSizes(sizes)} (${dtype}): ${error.message}`,
     )
   }
+}
+
+/** Throws where a device has no tensors of a dtype. */
+function checkDType(dtype: DType, device: Device): void {
+  const refusal = backendFor(device.type).refusal?.(dtype) ?? null
+  if (refusal !== null) throw new RuntimeError(refusal)
 }
 
 /** The one device of several tensors; a CPU tensor without dimensions goes with any. Throws PyTorch's error. */

@@ -43,9 +43,12 @@ type RawArray = TypedArray | Uint16Array
 
 // ---- reading --------------------------------------------------------------------------------------------------------
 
-/** The storage of a tensor as elements of its dtype; for the half types their bits. */
+/**
+ * The storage of a tensor as elements of its dtype; for the half types their bits. The library itself may look at what
+ * JavaScript wrote to a device that cannot be read synchronously; users always wait.
+ */
 function rawElements(x: Tensor): RawArray {
-  return viewAs(x.dtype, x.storage.bytes())
+  return viewAs(x.dtype, x.storage.hostBytes())
 }
 
 function viewAs(dtype: DType, given: Uint8Array): RawArray {
@@ -199,9 +202,17 @@ function nest(elements: TypedArray, sizes: readonly number[], dtype: DType): Nes
   return level(0)
 }
 
-/** `data` on every device. */
+/**
+ * `data` on every device, once everything that was asked for before is computed.
+ * @throws RuntimeError where something went wrong on the device, or the device was lost.
+ */
 export async function dataAsync(x: Tensor): Promise<TypedArray> {
-  return data(x)
+  if (!x.storage.isAsynchronous) return data(x)
+  const { itemsize } = x.dtype
+  const n = numelOf(x.sizes)
+  // A dense copy is made on the device; that way nothing but the elements travels.
+  const dense = isContiguous(x.sizes, x.strides) ? x : x.detach().contiguous()
+  return decode(viewAs(x.dtype, await dense.storage.read(dense.offset * itemsize, n * itemsize)), x.dtype)
 }
 
 /** `item` on every device. */
@@ -230,7 +241,8 @@ export function writeData(x: Tensor, values: ArrayLike<Scalar>): void {
     throw new RuntimeError(`${values.length} values given for a tensor of ${n} elements`)
   if (!isContiguous(x.sizes, x.strides)) throw new RuntimeError('writeData needs a contiguous tensor')
   if (n === 0) return
-  convertInto(rawElements(x).subarray(x.offset, x.offset + n), x.dtype, values)
+  if (x.storage.isAsynchronous) x.storage.write(encodeValues(values, x.dtype), x.offset * x.dtype.itemsize)
+  else convertInto(viewAs(x.dtype, x.storage.bytes()).subarray(x.offset, x.offset + n), x.dtype, values)
 }
 
 /** Elements of `dtype` in its storage form (bits for the half types), converted from JavaScript values. */

@@ -53,14 +53,54 @@ export class Storage {
     return this.memory
   }
 
+  /** Whether values can be read only by awaiting them. */
+  get isAsynchronous(): boolean {
+    return this.backend !== null && this.backend.bytes === undefined
+  }
+
   /** The bytes themselves, valid until the next allocation. Throws where the device cannot be read synchronously. */
   bytes(): Uint8Array {
     const { allocation } = this
-    if (this.backend?.bytes === undefined)
-      throw new RuntimeError(
-        `a tensor on '${this.device}' cannot be read synchronously; use await x.cpu(), x.itemAsync(), x.tolistAsync() or x.dataAsync()`,
-      )
+    if (this.backend?.bytes === undefined) throw this.unreadable()
     return this.backend.bytes(allocation)
+  }
+
+  /**
+   * The bytes, to be read only: on a device that cannot be read synchronously those that JavaScript wrote, as long as no
+   * kernel has changed them. Throws where they are not known.
+   */
+  hostBytes(): Uint8Array {
+    if (!this.isAsynchronous) return this.bytes()
+    const known = this.knownBytes()
+    if (known === null) throw this.unreadable()
+    return known
+  }
+
+  /** As `hostBytes`, or null where they are not known. */
+  knownBytes(): Uint8Array | null {
+    const { allocation } = this
+    return this.backend?.known === undefined ? this.bytes() : this.backend.known(allocation)
+  }
+
+  /** Writes bytes from byte `offset` on. They are copied. */
+  write(bytes: Uint8Array, offset = 0): void {
+    const { allocation } = this
+    if (this.backend?.write === undefined) this.bytes().set(bytes, offset)
+    else this.backend.write(allocation, bytes, offset)
+  }
+
+  /** A copy of some bytes, on every device. */
+  async read(offset: number, nbytes: number): Promise<Uint8Array> {
+    const { allocation } = this
+    return this.backend?.read === undefined
+      ? this.bytes().slice(offset, offset + nbytes)
+      : this.backend.read(allocation, offset, nbytes)
+  }
+
+  private unreadable(): RuntimeError {
+    return new RuntimeError(
+      `a tensor on '${this.device}' cannot be read synchronously; use await x.cpu(), x.itemAsync(), x.tolistAsync() or x.dataAsync()`,
+    )
   }
 
   /** Gives the memory back at once. Only for memory that nothing else can reach. */

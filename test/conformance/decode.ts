@@ -1,5 +1,6 @@
 // Recorded values to values of the library: tensors, dtypes, slices, containers, modules.
 
+import { backendFor } from '../../src/backends/backend.ts'
 import { Tuple } from '../../src/core/python.ts'
 import { contiguousStrides, makeSize } from '../../src/core/shape.ts'
 import { Storage } from '../../src/tensor/storage.ts'
@@ -32,6 +33,9 @@ export const target = { device: 'cpu' }
 export function decodeTensor(recorded: RecordedTensor): Tensor {
   const { shape } = recorded
   const dtype = decodeDType(recorded.dtype)
+  const { type } = torch.device(target.device)
+  if (type !== 'cpu' && (backendFor(type).refusal?.(dtype) ?? null) !== null)
+    throw new Unsupported(`${recorded.dtype} on ${target.device}`)
   const storage = Storage.fromBytes(bytesOfBase64(recorded.data))
   const tensor = new torch.Tensor(storage, shape, contiguousStrides(shape), 0, dtype)
   return target.device === 'cpu' ? tensor : tensor.to(target.device)

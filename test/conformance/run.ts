@@ -1,6 +1,7 @@
 // The parts by name, each loaded when it is run.
 
 import { join } from 'node:path'
+import { useSoftwareGpu } from '../support/software-gpu.ts'
 import { type Part, type PartReport, runPart } from './case.ts'
 
 const loaders: Readonly<Record<string, () => Promise<{ part: Part }>>> = {
@@ -20,8 +21,9 @@ export const partNames: readonly string[] = Object.keys(loaders)
 
 /** Throws if the library cannot make tensors on a device. */
 export async function requireDevice(device: string): Promise<void> {
+  if (device === 'webgpu') useSoftwareGpu()
   const { torch } = await import('./library.ts')
-  torch.zeros(1).to(device)
+  await torch.zeros(1).to(device).itemAsync()
 }
 
 /** Runs one part of the data in `folder`. */

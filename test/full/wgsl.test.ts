@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { renderWgsl } from '../../src/backends/webgpu/render.ts'
+import { isShareable, renderWgsl } from '../../src/backends/webgpu/render.ts'
 import * as torch from '../../src/index.ts'
 import { checkLaunches } from '../support/checking-backend.ts'
 import { everyDType, Random, tenOps } from '../support/ten-ops.ts'
@@ -41,7 +41,15 @@ describe('a kernel renders to WGSL that a shader compiler accepts', () => {
       const codes = new Set<string>()
       for (const { kernel, launch } of launches)
         if (kernel.operands.every((o) => o.dtype !== torch.float64))
-          codes.add(renderWgsl(kernel, launch.outer.length, launch.loop.length))
+          for (const mode of isShareable(kernel) ? (['each', 'group'] as const) : (['each'] as const))
+            codes.add(
+              renderWgsl(kernel, {
+                outerRank: launch.outer.length,
+                loopRank: launch.loop.length,
+                mode,
+                memories: kernel.operands.map((_, o) => o),
+              }).code,
+            )
       expect(codes.size).toBeGreaterThan(0)
       const list = [...codes]
       compile(list).forEach((errors, i) => {

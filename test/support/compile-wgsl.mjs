@@ -5,7 +5,9 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { create } from 'webgpu'
 
 const codes = JSON.parse(readFileSync(process.argv[2], 'utf8'))
-const adapter = await create(['backend=null']).requestAdapter()
+// Reachable to the end: what is made from it does not keep it alive.
+globalThis.gpu = create(['backend=null'])
+const adapter = await globalThis.gpu.requestAdapter()
 const device = await adapter.requestDevice()
 const results = []
 for (const code of codes) {

@@ -1,12 +1,25 @@
-// Writes scalar expressions as WGSL. Values used more than once get a name.
+// Writes scalar expressions as WGSL. Values used more than once get a name. Expressions in f64 do not come here
+// (kernels/single-precision.ts); 64-bit integers are pairs of words (int64.ts).
 
-import type { BinaryName, Expr, MathName, ValueType } from '../../kernels/expr.ts'
+import { RuntimeError } from '../../core/errors.ts'
+import type { BinaryName, Expr, ValueType } from '../../kernels/expr.ts'
 import type { Kernel } from '../../kernels/kernel.ts'
-import type { WordLayout } from './render.ts'
+import { loadText } from './elements.ts'
+import { functionFor } from './functions.ts'
+import { int64Binary, int64Compare, int64Text } from './int64.ts'
 
-/** The WGSL type of a value: 64-bit numbers are computed in 32 bits. */
+/** The WGSL type of a value. */
 export function wgslType(type: ValueType): string {
-  return type === 'f64' || type === 'f32' ? 'f32' : type === 'bool' ? 'bool' : 'i32'
+  switch (type) {
+    case 'bool':
+      return 'bool'
+    case 'i32':
+      return 'i32'
+    case 'i64':
+      return 'vec2<u32>'
+    default:
+      return 'f32'
+  }
 }
 
 const operators: Partial<Record<BinaryName, string>> = {
@@ -20,19 +33,16 @@ const operators: Partial<Record<BinaryName, string>> = {
 
 const comparisons = { eq: '==', ne: '!=', lt: '<', le: '<=', gt: '>', ge: '>=' } as const
 
-// Functions that WGSL has under the same name; the others are helpers of the same name.
-const helperNames: Partial<Record<MathName, string>> = {
-  expm1: 'expm1_',
-  log1p: 'log1p_',
-  log10: 'log10_',
-  pow: 'pow_',
-  fmod: 'fmod_',
-  erf: 'erf_',
-  erfc: 'erfc_',
-  erfinv: 'erfinv_',
-  lgamma: 'lgamma_',
-  digamma: 'digamma_',
-  tanh: 'tanh_',
+/** What a renderer tells of the shader around the expressions. */
+export interface ShaderNames {
+  /** The text of a launch parameter. */
+  readonly offset: (operand: number) => string
+  readonly stride: (operand: number, dim: number) => string
+  readonly atStride: (operand: number, coordinate: number) => string
+  readonly scalar: (slot: number, word: number) => string
+  /** The array that an operand lies in, and whether its words are atomic. */
+  readonly array: (operand: number) => string
+  readonly isAtomic: (operand: number) => boolean
 }
 
 export class ExpressionWriter {
@@ -44,7 +54,7 @@ export class ExpressionWriter {
 
   constructor(
     private readonly kernel: Kernel,
-    private readonly layout: WordLayout,
+    private readonly names: ShaderNames,
     private readonly line: (text: string) => void,
   ) {}
 
@@ -63,16 +73,25 @@ export class ExpressionWriter {
     this.named = new Map()
   }
 
-  /** The element index of an operand's current position. */
+  /** The element index of an operand's current position, an i32. */
   address(operand: number, level: 'outer' | 'loop', at: readonly Expr[]): string {
     const terms = [`p${operand}`]
     if (level === 'loop' && this.inLoop)
       for (let d = 0; d < this.loopRank; d++)
-        terms.push(`l${d} * params[${this.layout.stride(operand, this.outerRank + d)}]`)
+        terms.push(`l${d} * ${this.names.stride(operand, this.outerRank + d)}`)
     at.forEach((coordinate, i) => {
-      terms.push(`${this.write(coordinate)} * params[${this.layout.atStride(operand, i)}]`)
+      const text = this.write(coordinate)
+      const place = coordinate.type === 'i64' ? `bitcast<i32>(${text}.x)` : text
+      terms.push(`${place} * ${this.names.atStride(operand, i)}`)
     })
     return terms.join(' + ')
+  }
+
+  /** A short text as a name, so that it is computed once. */
+  name(text: string): string {
+    const name = `t${this.counter++}`
+    this.line(`let ${name} = ${text};`)
+    return name
   }
 
   /** An expression's text. Anything longer than a name is first given one. */
@@ -80,9 +99,8 @@ export class ExpressionWriter {
     const known = this.named.get(e)
     if (known !== undefined) return known
     const text = this.compute(e)
-    if (e.kind === 'const' || e.kind === 'local' || e.kind === 'index' || e.kind === 'scalar') return text
-    const name = `t${this.counter++}`
-    this.line(`let ${name} = ${text};`)
+    if (e.kind === 'const' || e.kind === 'local' || e.kind === 'index') return text
+    const name = text.startsWith('t') && /^t\d+$/.test(text) ? text : this.name(text)
     this.named.set(e, name)
     return name
   }
@@ -92,12 +110,11 @@ export class ExpressionWriter {
       case 'const':
         return constantText(e.type, e.value)
       case 'scalar': {
-        const word = `params[${this.layout.scalar(e.slot)}]`
-        return e.type === 'f32' || e.type === 'f64'
-          ? `bitcast<f32>(${word})`
-          : e.type === 'bool'
-            ? `(${word} != 0)`
-            : word
+        const word = this.names.scalar(e.slot, 0)
+        if (e.type === 'i32') return word
+        if (e.type === 'bool') return `(${word} != 0)`
+        if (e.type === 'i64') return `bitcast<vec2<u32>>(vec2<i32>(${word}, ${this.names.scalar(e.slot, 1)}))`
+        return `bitcast<f32>(${word})`
       }
       case 'index':
         return e.level === 'outer' ? `o${e.dim}` : `l${e.dim}`
@@ -107,10 +124,18 @@ export class ExpressionWriter {
         return this.load(e)
       case 'unary':
         return unaryText(e.fn, e.type, this.write(e.a))
-      case 'binary':
-        return binaryText(e.fn, e.type, this.write(e.a), this.write(e.b))
-      case 'compare':
-        return `(${this.write(e.a)} ${comparisons[e.fn]} ${this.write(e.b)})`
+      case 'binary': {
+        const whole = nearestWholeOf(e)
+        if (whole !== null) return `round(${this.write(whole)})`
+        const [a, b] = [this.write(e.a), this.write(e.b)]
+        return e.type === 'i64' ? int64Binary(e.fn, a, b) : binaryText(e.fn, e.type, a, b)
+      }
+      case 'compare': {
+        const [a, b] = [this.write(e.a), this.write(e.b)]
+        if (e.a.type === 'i64') return int64Compare(e.fn, a, b)
+        if (e.a.type === 'f32' && e.fn === 'ne' && e.a === e.b) return `isNan(${a})`
+        return `(${a} ${comparisons[e.fn]} ${b})`
+      }
       case 'select': {
         const [a, b, cond] = [this.write(e.a), this.write(e.b), this.write(e.cond)]
         return `select(${b}, ${a}, ${cond})`
@@ -119,8 +144,16 @@ export class ExpressionWriter {
         return castText(e.a.type, e.type, this.write(e.a))
       case 'bitcast':
         return `bitcast<${wgslType(e.type)}>(${this.write(e.a)})`
-      case 'math':
-        return `${helperNames[e.fn] ?? e.fn}(${e.args.map((a) => this.write(a)).join(', ')})`
+      case 'math': {
+        const form = functionFor(e)
+        if (form === null)
+          throw new RuntimeError(
+            `${this.kernel.name}: the function ${e.fn} is not available on WebGPU; compute it on the CPU: await x.cpu()`,
+          )
+        return typeof form === 'string'
+          ? `${form}(${e.args.map((a) => this.write(a)).join(', ')})`
+          : this.write(form)
+      }
       default:
         e satisfies never
         return ''
@@ -128,65 +161,61 @@ export class ExpressionWriter {
   }
 
   private load(e: Extract<Expr, { kind: 'load' }>): string {
-    const { dtype, access } = this.kernel.operands[e.operand]
+    const { dtype } = this.kernel.operands[e.operand]
     let index = this.address(e.operand, e.level, e.at)
-    if (e.where !== null) index = `select(0, ${index}, ${this.write(e.where)})`
-    const cell = (shift: number) => {
-      const word = `x${e.operand}[(${index}) >> ${shift}u]`
-      return access === 'read' ? word : `atomicLoad(&${word})`
-    }
-    const bits16 = () => `((${cell(1)} >> (u32((${index}) & 1) * 16u)) & 0xffffu)`
-    const bits8 = () => `((${cell(2)} >> (u32((${index}) & 3) * 8u)) & 0xffu)`
-    let value: string
-    switch (dtype.name) {
-      case 'int64':
-        value = `i32(x${e.operand}[${index}].x)`
-        break
-      case 'float16':
-        value = `unpack2x16float(${bits16()}).x`
-        break
-      case 'bfloat16':
-        value = `bitcast<f32>(${bits16()} << 16u)`
-        break
-      case 'int16':
-        value = `(i32(${bits16()} << 16u) >> 16u)`
-        break
-      case 'int8':
-        value = `(i32(${bits8()} << 24u) >> 24u)`
-        break
-      case 'uint8':
-        value = `i32(${bits8()})`
-        break
-      case 'bool':
-        value = `(${bits8()} != 0u)`
-        break
-      default:
-        value = `x${e.operand}[${index}]`
-    }
-    if (e.where === null) return value
-    return `select(${constantText(e.type, e.type === 'bool' ? false : 0)}, ${value}, ${this.write(e.where)})`
+    const where = e.where === null ? null : this.write(e.where)
+    if (where !== null) index = `select(0, ${index}, ${where})`
+    if (index.includes(' ') && dtype.itemsize !== 4) index = this.name(index)
+    const value = loadText(dtype, this.names.array(e.operand), index, this.names.isAtomic(e.operand))
+    return where === null ? value : `select(${constantText(e.type, 0)}, ${value}, ${where})`
   }
 }
 
-function constantText(type: ValueType, value: number | bigint | boolean): string {
+/**
+ * `x` where an expression is (x + c) - c with a c that rounds x to a whole number: compilers that calculate as if numbers
+ * were real would make x of it.
+ */
+function nearestWholeOf(e: Extract<Expr, { kind: 'binary' }>): Expr | null {
+  const { a, b } = e
+  if (e.type !== 'f32' || e.fn !== 'sub' || a.kind !== 'binary' || a.fn !== 'add' || b.kind !== 'const')
+    return null
+  const same = a.b.kind === 'const' && a.b.value === b.value && b.value === 1.5 * 2 ** 23
+  return same ? a.a : null
+}
+
+/** A constant of a type. */
+export function constantText(type: ValueType, value: number | bigint | boolean): string {
   if (type === 'bool') return value ? 'true' : 'false'
-  if (type === 'i32' || type === 'i64') {
-    const clamped =
-      Number(value) > 2 ** 31 - 1 ? 2 ** 31 - 1 : Number(value) < -(2 ** 31) ? -(2 ** 31) : Number(value)
+  if (type === 'i64') return int64Text(BigInt(value))
+  if (type === 'i32') {
     // -2147483648 cannot be written as one literal.
-    return clamped === -(2 ** 31) ? '(-2147483647 - 1)' : `${clamped < 0 ? `(${clamped})` : clamped}`
+    const whole = Number(value) | 0
+    return whole === -(2 ** 31) ? 'i32(-2147483647 - 1)' : `i32(${whole})`
   }
   const x = Math.fround(Number(value))
   if (Number.isNaN(x)) return 'nan_()'
   if (!Number.isFinite(x)) return x > 0 ? 'inf_()' : '(-inf_())'
-  const text = Math.abs(x) < 2 ** -126 && x !== 0 ? '0.0' : x.toExponential()
-  return x < 0 || Object.is(x, -0) ? `(${Object.is(x, -0) ? '-0.0' : text}f)` : `${text}f`
+  if (x !== 0 && Math.abs(x) < 2 ** -126) return `bits_(${bitsOf(x)}u)`
+  if (Object.is(x, -0)) return 'bits_(0x80000000u)'
+  // All digits: the nearest float32 of this text is the number itself.
+  return x < 0 ? `(${x.toExponential()}f)` : `${x.toExponential()}f`
+}
+
+const words = new DataView(new ArrayBuffer(4))
+
+function bitsOf(x: number): number {
+  words.setFloat32(0, x)
+  return words.getUint32(0)
 }
 
 function unaryText(fn: Extract<Expr, { kind: 'unary' }>['fn'], type: ValueType, a: string): string {
+  if (type === 'i64') return fn === 'not' ? `(~${a})` : fn === 'neg' ? `neg64(${a})` : `abs64(${a})`
   switch (fn) {
     case 'neg':
-      return `(-${a})`
+      // By its sign bit, so that 0 becomes -0 and NaN stays.
+      return type === 'f32' ? `bitcast<f32>(bitcast<u32>(${a}) ^ 0x80000000u)` : `(0 - ${a})`
+    case 'abs':
+      return type === 'f32' ? `bitcast<f32>(bitcast<u32>(${a}) & 0x7fffffffu)` : `abs(${a})`
     case 'not':
       return type === 'bool' ? `(!${a})` : `(~${a})`
     case 'nearest':
@@ -204,18 +233,18 @@ function binaryText(fn: BinaryName, type: ValueType, a: string, b: string): stri
   if (operator !== undefined) return `(${a} ${operator} ${b})`
   switch (fn) {
     case 'div':
-      return float ? `(${a} / ${b})` : `divide(${a}, ${b})`
+      return float ? `quotient(${a}, ${b})` : `divide(${a}, ${b})`
     case 'rem':
-      return float ? `(${a} % ${b})` : `remain(${a}, ${b})`
+      return float ? `fmod_(${a}, ${b})` : `remain(${a}, ${b})`
     case 'min':
     case 'max':
       return float ? `${fn}Nan(${a}, ${b})` : `${fn}(${a}, ${b})`
     case 'shl':
-      return `(${a} << u32(${b}))`
+      return `(${a} << (u32(${b}) & 31u))`
     case 'shr':
-      return `(${a} >> u32(${b}))`
+      return `(${a} >> (u32(${b}) & 31u))`
     case 'shrUnsigned':
-      return `bitcast<i32>(bitcast<u32>(${a}) >> u32(${b}))`
+      return `bitcast<i32>(bitcast<u32>(${a}) >> (u32(${b}) & 31u))`
     default:
       throw new Error(`WGSL: no ${fn}`)
   }
@@ -224,5 +253,14 @@ function binaryText(fn: BinaryName, type: ValueType, a: string, b: string): stri
 function castText(from: ValueType, to: ValueType, a: string): string {
   if (wgslType(from) === wgslType(to)) return a
   if (from === 'bool') return `select(${constantText(to, 0)}, ${constantText(to, 1)}, ${a})`
-  return `${wgslType(to)}(${a})`
+  switch (to) {
+    case 'i64':
+      return from === 'i32' ? `widen(${a})` : `int64Of(${a})`
+    case 'i32':
+      return from === 'i64' ? `bitcast<i32>(${a}.x)` : `int32Of(${a})`
+    case 'bool':
+      return from === 'i64' ? `any(${a} != vec2<u32>(0u, 0u))` : `(${a} != ${constantText(from, 0)})`
+    default:
+      return from === 'i64' ? `floatOf64(${a})` : `f32(${a})`
+  }
 }

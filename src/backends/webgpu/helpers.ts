@@ -1,6 +1,8 @@
 // WGSL functions that rendered kernels use: what the language lacks. Only those used are put into a shader.
 
-interface Helper {
+import { int64Helpers } from './int64.ts'
+
+export interface Helper {
   readonly name: string
   readonly needs?: readonly string[]
   readonly text: string
@@ -8,6 +10,7 @@ interface Helper {
 
 const helpers: readonly Helper[] = [
   // Made from bits at run time: the compiler refuses infinities and NaN as constants.
+  { name: 'bits_', text: 'fn bits_(pattern: u32) -> f32 { var bits = pattern; return bitcast<f32>(bits); }' },
   { name: 'inf_', text: 'fn inf_() -> f32 { var bits = 0x7f800000u; return bitcast<f32>(bits); }' },
   { name: 'nan_', text: 'fn nan_() -> f32 { var bits = 0x7fc00000u; return bitcast<f32>(bits); }' },
   {
@@ -24,20 +27,27 @@ const helpers: readonly Helper[] = [
     needs: ['isNan'],
     text: 'fn minNan(a: f32, b: f32) -> f32 { if (isNan(a)) { return a; } if (isNan(b)) { return b; } return min(a, b); }',
   },
+  // Division may be off by 2.5 units in the last place; one step of Newton's method makes it right.
+  {
+    name: 'quotient',
+    needs: ['isNan'],
+    text: [
+      'fn quotient(a: f32, b: f32) -> f32 {',
+      '  let q = a / b;',
+      '  let rest = fma(-q, b, a);',
+      '  let better = q + rest / b;',
+      '  return select(better, q, isNan(better) || abs(q) > 1e37 || abs(q) < 1e-30);',
+      '}',
+    ].join('\n'),
+  },
   { name: 'divide', text: 'fn divide(a: i32, b: i32) -> i32 { if (b == 0) { return 0; } return a / b; }' },
   { name: 'remain', text: 'fn remain(a: i32, b: i32) -> i32 { if (b == 0) { return 0; } return a % b; }' },
   {
-    name: 'widen',
-    text: 'fn widen(x: i32) -> vec2<u32> { return vec2<u32>(bitcast<u32>(x), bitcast<u32>(x >> 31u)); }',
-  },
-  {
     name: 'putBits',
     text: [
-      'fn putBits(word: ptr<storage, atomic<u32>, read_write>, place: i32, width: u32, bits: u32) {',
-      '  let shift = u32(place) * width;',
-      '  let mask = ((1u << width) - 1u) << shift;',
-      '  atomicAnd(word, ~mask);',
-      '  atomicOr(word, (bits << shift) & mask);',
+      'fn putBits(word: ptr<storage, atomic<u32>, read_write>, shift: u32, width: u32, bits: u32) {',
+      '  atomicAnd(word, ~(((1u << width) - 1u) << shift));',
+      '  atomicOr(word, bits << shift);',
       '}',
     ].join('\n'),
   },
@@ -55,24 +65,41 @@ const helpers: readonly Helper[] = [
     ].join('\n'),
   },
   {
-    name: 'roundToBfloat16',
+    name: 'floatToBfloat16',
     text: [
-      'fn roundToBfloat16(x: f32) -> u32 {',
+      'fn floatToBfloat16(x: f32) -> u32 {',
       '  let bits = bitcast<u32>(x);',
       '  if ((bits & 0x7fffffffu) > 0x7f800000u) { return 0x7fc0u; }',
       '  return (bits + ((bits >> 16u) & 1u) + 0x7fffu) >> 16u;',
       '}',
     ].join('\n'),
   },
-  { name: 'tanh_', text: 'fn tanh_(x: f32) -> f32 { return tanh(clamp(x, -15.0, 15.0)); }' },
-  { name: 'log10_', text: 'fn log10_(x: f32) -> f32 { return log(x) * 0.4342944819f; }' },
+  // By hand: pack2x16float says nothing of numbers beyond the range, and denormal floats may be lost on the way.
   {
-    name: 'log1p_',
-    text: 'fn log1p_(x: f32) -> f32 { let u = 1.0 + x; if (u == 1.0) { return x; } return log(u) * (x / (u - 1.0)); }',
+    name: 'halfToFloat',
+    text: [
+      'fn halfToFloat(bits: u32) -> f32 {',
+      '  let sign = (bits & 0x8000u) << 16u;',
+      '  let exponent = (bits >> 10u) & 31u;',
+      '  let fraction = bits & 1023u;',
+      '  if (exponent == 0u) { return bitcast<f32>(bitcast<u32>(f32(fraction) * 5.9604644775390625e-8f) | sign); }',
+      '  if (exponent == 31u) { return bitcast<f32>(sign | 0x7f800000u | (fraction << 13u)); }',
+      '  return bitcast<f32>(sign | ((exponent + 112u) << 23u) | (fraction << 13u));',
+      '}',
+    ].join('\n'),
   },
   {
-    name: 'expm1_',
-    text: 'fn expm1_(x: f32) -> f32 { if (abs(x) < 0.3) { return x * (1.0 + x * (0.5 + x * (0.16666667 + x * (0.041666668 + x * (0.008333334 + x * 0.0013888889))))); } return exp(x) - 1.0; }',
+    name: 'floatToHalf',
+    text: [
+      'fn floatToHalf(x: f32) -> u32 {',
+      '  let sign = (bitcast<u32>(x) >> 16u) & 0x8000u;',
+      '  let magnitude = bitcast<u32>(x) & 0x7fffffffu;',
+      '  if (magnitude > 0x7f800000u) { return sign | 0x7e00u; }',
+      '  if (magnitude >= 0x477ff000u) { return sign | 0x7c00u; }',
+      '  if (magnitude < 0x38800000u) { return sign | (bitcast<u32>(bitcast<f32>(magnitude) + 0.5) - 0x3f000000u); }',
+      '  return sign | ((magnitude - 0x38000000u + 0x0fffu + ((magnitude >> 13u) & 1u)) >> 13u);',
+      '}',
+    ].join('\n'),
   },
   {
     name: 'pow_',
@@ -88,7 +115,26 @@ const helpers: readonly Helper[] = [
       '}',
     ].join('\n'),
   },
-  { name: 'fmod_', text: 'fn fmod_(x: f32, y: f32) -> f32 { return x % y; }' },
+  // The remainder is exact: a multiple of |y| scaled by powers of two is taken away until less than |y| is left.
+  {
+    name: 'fmod_',
+    needs: ['isNan', 'nan_', 'inf_'],
+    text: [
+      'fn fmod_(x: f32, y: f32) -> f32 {',
+      '  let divisor = abs(y);',
+      '  var rest = abs(x);',
+      '  if (isNan(x) || isNan(y) || rest >= inf_() || divisor == 0.0) { return nan_(); }',
+      '  if (divisor >= inf_()) { return x; }',
+      '  for (var i = 0; i < 300 && rest >= divisor; i++) {',
+      '    let exponent = i32(bitcast<u32>(rest) >> 23u) - i32(bitcast<u32>(divisor) >> 23u);',
+      '    var part = ldexp(divisor, exponent);',
+      '    if (part > rest) { part = part * 0.5; }',
+      '    rest = rest - part;',
+      '  }',
+      '  return bitcast<f32>(bitcast<u32>(rest) | (bitcast<u32>(x) & 0x80000000u));',
+      '}',
+    ].join('\n'),
+  },
   // Abramowitz and Stegun 7.1.26 has 1.5e-7; near zero the series keeps relative accuracy.
   {
     name: 'erf_',
@@ -148,14 +194,20 @@ const helpers: readonly Helper[] = [
   },
 ]
 
+const all: readonly Helper[] = [...helpers, ...int64Helpers]
+
 /** The helper functions that a shader's body calls, and those that they call. */
 export function helpersFor(body: string): string[] {
   const wanted = new Set<string>()
   const want = (helper: Helper): void => {
     if (wanted.has(helper.name)) return
     wanted.add(helper.name)
-    for (const name of helper.needs ?? []) want(helpers.find((h) => h.name === name)!)
+    for (const name of helper.needs ?? []) want(all.find((h) => h.name === name)!)
   }
-  for (const helper of helpers) if (body.includes(`${helper.name}(`)) want(helper)
-  return helpers.filter((h) => wanted.has(h.name)).map((h) => h.text)
+  for (const helper of all) if (calls(body, helper.name)) want(helper)
+  return all.filter((h) => wanted.has(h.name)).map((h) => h.text)
+}
+
+function calls(text: string, name: string): boolean {
+  return new RegExp(`\\b${name}\\(`).test(text)
 }

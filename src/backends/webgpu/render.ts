@@ -1,132 +1,193 @@
-// Renders a kernel to WGSL: one invocation per position of the outer space. Expressions: emit.ts.
+// Renders a kernel to WGSL: the loops and stages. Expressions: emit.ts; how elements lie in memory: elements.ts.
 // https://www.w3.org/TR/WGSL/
 
-import type { DType } from '../../core/dtype.ts'
 import { RuntimeError } from '../../core/errors.ts'
-import type { ValueType } from '../../kernels/expr.ts'
-import { identityOf, type Kernel, type Reduction, type Stage, type Store } from '../../kernels/kernel.ts'
+import type { Expr, ValueType } from '../../kernels/expr.ts'
+import { childrenOf } from '../../kernels/expr.ts'
+import {
+  type Accumulator,
+  identityOf,
+  type Kernel,
+  type Reduction,
+  type Stage,
+  type Store,
+} from '../../kernels/kernel.ts'
+import { singlePrecision } from '../../kernels/single-precision.ts'
+import { addText, storeText } from './elements.ts'
 import { ExpressionWriter, wgslType } from './emit.ts'
 import { helpersFor } from './helpers.ts'
+import { type WordLayout, wordLayout, wordText } from './parameters.ts'
 
 /** Invocations of one workgroup. */
 export const WORKGROUP = 64
+/** Workgroups along x; further ones are along y. */
+export const MOST_GROUPS = 65535
 
-/** Where each launch parameter lies in the block of 32-bit words. */
-export interface WordLayout {
-  readonly offset: (operand: number) => number
-  readonly outerExtent: (dim: number) => number
-  readonly loopExtent: (dim: number) => number
-  readonly stride: (operand: number, dim: number) => number
-  readonly atStride: (operand: number, coordinate: number) => number
-  readonly scalar: (slot: number) => number
-  readonly words: number
+/**
+ * Who computes an outer position: an invocation of its own (`each`), a workgroup that shares its loops (`group`), or one
+ * invocation all of them in order (`serial`), where one position's stores are read at another.
+ */
+export type Mode = 'each' | 'group' | 'serial'
+
+/** What a shader is specialised on. */
+export interface Variant {
+  readonly outerRank: number
+  readonly loopRank: number
+  readonly mode: Mode
+  /** For each operand the number of the memory that it lies in; operands in the same memory share a binding. */
+  readonly memories: readonly number[]
 }
 
-const maximumAt = 4
-
-/** The parameter block of a kernel for so many dimensions: offsets, extents, strides (in elements), scalars. */
-export function wordLayout(kernel: Kernel, outerRank: number, loopRank: number): WordLayout {
-  const n = kernel.operands.length
-  const rank = outerRank + loopRank
-  const strides = n + rank
-  const at = strides + n * rank
-  const scalars = at + n * maximumAt
-  return {
-    offset: (operand) => operand,
-    outerExtent: (dim) => n + dim,
-    loopExtent: (dim) => n + outerRank + dim,
-    stride: (operand, dim) => strides + operand * rank + dim,
-    atStride: (operand, coordinate) => at + operand * maximumAt + coordinate,
-    scalar: (slot) => scalars + slot,
-    words: scalars + kernel.scalars.length,
-  }
+/** A shader and what it binds: the parameter block at 0, then the memories. */
+export interface Shader {
+  readonly code: string
+  /** For each memory whether it is written to. */
+  readonly written: readonly boolean[]
+  readonly layout: WordLayout
 }
 
-/** Throws for dtypes that WebGPU cannot compute with. */
-function checkOperands(kernel: Kernel): void {
-  kernel.operands.forEach(({ dtype }) => {
+/** Whether positions of a kernel must be computed one after the other. */
+export function isSerial(kernel: Kernel): boolean {
+  if (kernel.parallel) return false
+  return storesOf(kernel).some((s) => s.at.length > 0 && s.mode === 'set' && reads(s.value, s.operand))
+}
+
+/** Whether a workgroup can share the loops of a kernel: none of them carries values from step to step. */
+export function isShareable(kernel: Kernel): boolean {
+  let loops = 0
+  for (const stage of kernel.stages)
+    if (stage.kind === 'loop') {
+      loops++
+      if (stage.accumulators.some((a) => a.reduction === null)) return false
+    }
+  return loops > 0
+}
+
+function storesOf(kernel: Kernel): Store[] {
+  return kernel.stages.flatMap((s) => (s.kind === 'store' ? [s] : s.kind === 'loop' ? s.stores : []))
+}
+
+function reads(e: Expr, operand: number): boolean {
+  return (e.kind === 'load' && e.operand === operand) || childrenOf(e).some((child) => reads(child, operand))
+}
+
+/**
+ * The shader of a kernel. Binding 0 is the parameter block, binding i + 1 memory i.
+ * @throws RuntimeError for float64 operands and for functions that WebGPU does not have.
+ */
+export function renderWgsl(kernel: Kernel, variant: Variant): Shader {
+  for (const { dtype } of kernel.operands)
     if (dtype.name === 'float64')
       throw new RuntimeError(
         `${kernel.name}: float64 does not exist on WebGPU, whose shaders have no 64-bit floating numbers; use float32`,
       )
-  })
-}
-
-/**
- * The shader of a kernel for an outer and a loop space of these ranks. Binding 0 is the parameter block, binding
- * i + 1 operand i. int64 is computed in 32 bits; narrow types lie several to a word.
- * @throws RuntimeError for float64 operands.
- */
-export function renderWgsl(kernel: Kernel, outerRank: number, loopRank: number): string {
-  checkOperands(kernel)
-  return new Renderer(kernel, outerRank, loopRank).render()
+  return new Renderer(kernel, variant).render()
 }
 
 class Renderer {
   private readonly lines: string[] = []
   private readonly layout: WordLayout
   private readonly writer: ExpressionWriter
+  private readonly stages: readonly Stage[]
+  private readonly atomic: readonly boolean[]
+  private readonly shared = new Map<string, string>()
   private depth = 1
 
   constructor(
     private readonly kernel: Kernel,
-    private readonly outerRank: number,
-    private readonly loopRank: number,
+    private readonly variant: Variant,
   ) {
-    this.layout = wordLayout(kernel, outerRank, loopRank)
-    this.writer = new ExpressionWriter(kernel, this.layout, (line) => this.line(line))
+    const layout = wordLayout(kernel, variant.outerRank, variant.loopRank)
+    this.layout = layout
+    this.stages = singlePrecision(kernel)
+    this.atomic = this.atomicMemories()
+    this.writer = new ExpressionWriter(
+      kernel,
+      {
+        offset: (operand) => wordText(layout.offset(operand)),
+        stride: (operand, dim) => wordText(layout.stride(operand, dim)),
+        atStride: (operand, coordinate) => wordText(layout.atStride(operand, coordinate)),
+        scalar: (slot, word) => wordText(layout.scalar(slot) + word),
+        array: (operand) => `x${variant.memories[operand]}`,
+        isAtomic: (operand) => this.atomic[variant.memories[operand]],
+      },
+      (line) => this.line(line),
+    )
+  }
+
+  /** The memories whose words several invocations may change: scatters that add, and words of several elements. */
+  private atomicMemories(): boolean[] {
+    const { memories } = this.variant
+    const atomic: boolean[] = memories.map(() => false)
+    for (const s of storesOf(this.kernel))
+      if (s.mode === 'add' || this.kernel.operands[s.operand].dtype.itemsize < 4)
+        atomic[memories[s.operand]] = true
+    return atomic
   }
 
   private line(text: string): void {
     this.lines.push('  '.repeat(this.depth) + text)
   }
 
-  render(): string {
-    const { kernel } = this
-    this.line('let position = group.x * 64u + local.x + group.y * 4194240u;')
-    const extents = Array.from(
-      { length: this.outerRank },
-      (_, d) => `u32(params[${this.layout.outerExtent(d)}])`,
-    )
-    this.line(`if (position >= ${extents.length === 0 ? '1u' : extents.join(' * ')}) { return; }`)
+  render(): Shader {
+    const { kernel, layout, variant } = this
+    const { outerRank, mode } = variant
+    const extents = Array.from({ length: outerRank }, (_, d) => `u32(${wordText(layout.outerExtent(d))})`)
+    const total = extents.length === 0 ? '1u' : extents.join(' * ')
+    if (mode === 'serial') {
+      this.line(`for (var position = 0u; position < ${total}; position++) {`)
+      this.depth++
+    } else {
+      this.line(
+        mode === 'each'
+          ? `let position = group.x * ${WORKGROUP}u + local.x + group.y * ${MOST_GROUPS * WORKGROUP}u;`
+          : `let position = group.x + group.y * ${MOST_GROUPS}u;`,
+      )
+      this.line(`if (position >= ${total}) { return; }`)
+    }
     this.line('var rest = position;')
-    for (let d = this.outerRank - 1; d >= 0; d--) {
-      this.line(`let o${d} = i32(rest % ${extents[d]});`)
+    for (let d = outerRank - 1; d >= 0; d--) {
+      this.line(d === 0 ? 'let o0 = i32(rest);' : `let o${d} = i32(rest % ${extents[d]});`)
       if (d > 0) this.line(`rest = rest / ${extents[d]};`)
     }
     kernel.operands.forEach((_, o) => {
-      const terms = Array.from(
-        { length: this.outerRank },
-        (_, d) => `o${d} * params[${this.layout.stride(o, d)}]`,
-      )
-      this.line(`let p${o} = ${[`params[${this.layout.offset(o)}]`, ...terms].join(' + ')};`)
+      const terms = Array.from({ length: outerRank }, (_, d) => `o${d} * ${wordText(layout.stride(o, d))}`)
+      this.line(`let p${o} = ${[wordText(layout.offset(o)), ...terms].join(' + ')};`)
     })
-    for (const stage of kernel.stages) this.stage(stage)
-    const body = this.lines.join('\n')
-    const bindings = kernel.operands.map(
-      ({ dtype, access }, o) =>
-        `@group(0) @binding(${o + 1}) var<storage, ${access === 'read' ? 'read' : 'read_write'}> x${o}: array<${elementType(dtype, access, this.isAtomic(o))}>;`,
+    for (const stage of this.stages) this.stage(stage)
+    if (mode === 'serial') {
+      this.depth--
+      this.line('}')
+    }
+    return this.shader()
+  }
+
+  private shader(): Shader {
+    const { kernel, variant, layout } = this
+    const count = Math.max(-1, ...variant.memories) + 1
+    const written = Array.from({ length: count }, (_, m) =>
+      kernel.operands.some(({ access }, o) => access !== 'read' && variant.memories[o] === m),
     )
-    return [
-      '@group(0) @binding(0) var<storage, read> params: array<i32>;',
+    const bindings = written.map((isWritten, m) => {
+      const type = this.atomic[m] ? 'atomic<u32>' : 'u32'
+      return `@group(0) @binding(${m + 1}) var<storage, ${isWritten ? 'read_write' : 'read'}> x${m}: array<${type}>;`
+    })
+    const body = this.lines.join('\n')
+    const size = variant.mode === 'serial' ? 1 : WORKGROUP
+    const code = [
+      `@group(0) @binding(0) var<uniform> params: array<vec4<i32>, ${Math.ceil(layout.words / 4)}>;`,
       ...bindings,
+      ...[...this.shared].map(
+        ([type, name]) => `var<workgroup> ${name}: array<${type === 'bool' ? 'u32' : type}, ${WORKGROUP}>;`,
+      ),
       ...helpersFor(body),
-      `@compute @workgroup_size(${WORKGROUP})`,
+      `@compute @workgroup_size(${size})`,
       'fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {',
       body,
       '}',
       '',
     ].join('\n')
-  }
-
-  /** Whether stores to an operand can meet, so that they must be atomic: scatters that add, and shared words. */
-  private isAtomic(operand: number): boolean {
-    const stores: Store[] = this.kernel.stages.flatMap((s) =>
-      s.kind === 'store' ? [s] : s.kind === 'loop' ? s.stores : [],
-    )
-    return stores.some(
-      (s) => s.operand === operand && (s.mode === 'add' || this.kernel.operands[operand].dtype.itemsize < 4),
-    )
+    return { code, written, layout }
   }
 
   private stage(stage: Stage): void {
@@ -135,7 +196,16 @@ class Renderer {
         this.line(`let v${stage.id} = ${this.writer.write(stage.value)};`)
         return
       case 'store':
-        this.store(stage)
+        if (this.variant.mode === 'group') {
+          // Written down by all, so that the values are known to all; stored by one.
+          const value = this.writer.write(stage.value)
+          const index = this.writer.address(stage.operand, stage.level, stage.at)
+          this.line('if (local.x == 0u) {')
+          this.depth++
+          this.putElement(stage, index, value)
+          this.depth--
+          this.line('}')
+        } else this.store(stage)
         return
       case 'loop':
         this.loop(stage)
@@ -146,90 +216,113 @@ class Renderer {
   }
 
   private loop(stage: Extract<Stage, { kind: 'loop' }>): void {
+    const { loopRank, outerRank, mode } = this.variant
     for (const a of stage.accumulators) {
       const init = a.init ?? identityOf(a.reduction!, a.type)
-      this.line(`var v${a.id}: ${wgslType(a.type)} = ${this.writer.write(init)};`)
+      this.line(`var r${a.id}: ${wgslType(a.type)} = ${this.writer.write(init)};`)
+      if (isCompensated(a)) this.line(`var e${a.id}: f32 = 0.0;`)
     }
     this.writer.forget()
-    for (let d = 0; d < this.loopRank; d++) {
-      this.line(`for (var l${d} = 0; l${d} < params[${this.layout.loopExtent(d)}]; l${d}++) {`)
+    const extents = Array.from({ length: loopRank }, (_, d) => wordText(this.layout.loopExtent(d)))
+    if (mode === 'group') {
+      const total = extents.map((e) => `u32(${e})`).join(' * ') || '1u'
+      this.line(`for (var step = local.x; step < ${total}; step += ${WORKGROUP}u) {`)
       this.depth++
-    }
-    this.writer.enterLoop(this.loopRank, this.outerRank)
-    const next = stage.accumulators.map((a) => this.writer.write(a.value))
-    const named = next.map((value, i) => {
-      if (stage.accumulators.length === 1) return value
-      const name = `n${stage.accumulators[i].id}`
-      this.line(`let ${name} = ${value};`)
-      return name
-    })
+      this.line('var left = step;')
+      for (let d = loopRank - 1; d >= 0; d--) {
+        this.line(d === 0 ? 'let l0 = i32(left);' : `let l${d} = i32(left % u32(${extents[d]}));`)
+        if (d > 0) this.line(`left = left / u32(${extents[d]});`)
+      }
+    } else
+      for (let d = 0; d < loopRank; d++) {
+        this.line(`for (var l${d} = 0; l${d} < ${extents[d]}; l${d}++) {`)
+        this.depth++
+      }
+    for (const a of stage.accumulators) if (a.reduction === null) this.line(`var v${a.id} = r${a.id};`)
+    this.writer.enterLoop(loopRank, outerRank)
+    const next = stage.accumulators.map((a) => this.writer.name(this.writer.write(a.value)))
     stage.accumulators.forEach((a, i) => {
-      this.line(
-        `v${a.id} = ${a.reduction === null ? named[i] : combine(a.reduction, a.type, `v${a.id}`, named[i])};`,
-      )
+      this.accumulate(a, next[i])
+      if (a.reduction === null) this.line(`v${a.id} = r${a.id};`)
     })
     this.writer.forget()
     for (const s of stage.stores) this.store(s)
     this.writer.leaveLoop()
     this.writer.forget()
-    for (let d = 0; d < this.loopRank; d++) {
+    for (let d = 0; d < (mode === 'group' ? 1 : loopRank); d++) {
       this.depth--
       this.line('}')
     }
+    for (const a of stage.accumulators) this.finish(a)
+  }
+
+  /** Combines a value into an accumulator; sums of floats keep what rounding loses in a second number. */
+  private accumulate(a: Accumulator, value: string): void {
+    if (a.reduction === null) this.line(`r${a.id} = ${value};`)
+    else if (isCompensated(a)) {
+      const sum = this.writer.name(`r${a.id} + ${value}`)
+      const part = this.writer.name(`${sum} - r${a.id}`)
+      this.line(`e${a.id} += (r${a.id} - (${sum} - ${part})) + (${value} - ${part});`)
+      this.line(`r${a.id} = ${sum};`)
+    } else this.line(`r${a.id} = ${combine(a.reduction, a.type, `r${a.id}`, value)};`)
+  }
+
+  /** Gives the result of a loop its name; in a workgroup the invocations' results are combined first. */
+  private finish(a: Accumulator): void {
+    let result = `r${a.id}`
+    // The rest is no number where the sum is infinite.
+    if (isCompensated(a)) result = `select(r${a.id} + e${a.id}, r${a.id}, isNan(e${a.id}))`
+    if (this.variant.mode !== 'group') {
+      this.line(`let v${a.id} = ${result};`)
+      return
+    }
+    const type = wgslType(a.type)
+    const name = `shared${type === 'vec2<u32>' ? 'Int64' : type}`
+    this.shared.set(type, name)
+    const put = (text: string) => (type === 'bool' ? `select(0u, 1u, ${text})` : text)
+    const get = (place: string) => (type === 'bool' ? `(${name}[${place}] != 0u)` : `${name}[${place}]`)
+    this.line(`${name}[local.x] = ${put(result)};`)
+    this.line('workgroupBarrier();')
+    this.line(`for (var half = ${WORKGROUP / 2}u; half > 0u; half = half >> 1u) {`)
+    const combined = combine(a.reduction!, a.type, get('local.x'), get('local.x + half'))
+    this.line(`  if (local.x < half) { ${name}[local.x] = ${put(combined)}; }`)
+    this.line('  workgroupBarrier();')
+    this.line('}')
+    this.line(`let v${a.id} = ${get('0')};`)
+    this.line('workgroupBarrier();')
   }
 
   private store(store: Store): void {
-    const index = this.writer.address(store.operand, store.level, store.at)
     const value = this.writer.write(store.value)
+    this.putElement(store, this.writer.address(store.operand, store.level, store.at), value)
+    // What was loaded from there may have changed.
+    if (this.kernel.operands[store.operand].access === 'readwrite') this.writer.forget()
+  }
+
+  private putElement(store: Store, index: string, value: string): void {
     const { dtype } = this.kernel.operands[store.operand]
-    this.line(storeStatement(store, dtype, index, value, this.isAtomic(store.operand)))
+    const memory = this.variant.memories[store.operand]
+    const place = this.writer.name(index)
+    const statements =
+      store.mode === 'add'
+        ? addText(dtype, `x${memory}`, place, value)
+        : storeText(dtype, `x${memory}`, place, value, this.atomic[memory])
+    for (const statement of statements) this.line(statement)
   }
 }
 
-function elementType(dtype: DType, access: string, atomic: boolean): string {
-  if (atomic) return 'atomic<u32>'
-  if (dtype.name === 'int64') return 'vec2<u32>'
-  if (dtype.name === 'float32') return 'f32'
-  if (dtype.name === 'int32') return 'i32'
-  return access === 'read' ? 'u32' : 'atomic<u32>'
-}
-
-function storeStatement(store: Store, dtype: DType, index: string, value: string, atomic: boolean): string {
-  const x = `x${store.operand}`
-  switch (dtype.name) {
-    case 'float32':
-      return atomic ? `addFloat(&${x}[${index}], ${value});` : `${x}[${index}] = ${value};`
-    case 'int32':
-      return atomic ? `atomicAdd(&${x}[${index}], u32(${value}));` : `${x}[${index}] = ${value};`
-    case 'int64':
-      if (atomic)
-        throw new RuntimeError(
-          'adding to int64 elements by index is not possible on WebGPU: no 64-bit atomics; use int32',
-        )
-      return `${x}[${index}] = widen(${value});`
-    case 'float16':
-      return `putBits(&${x}[(${index}) >> 1u], (${index}) & 1, 16u, pack2x16float(vec2<f32>(${value}, 0.0)));`
-    case 'bfloat16':
-      return `putBits(&${x}[(${index}) >> 1u], (${index}) & 1, 16u, roundToBfloat16(${value}));`
-    case 'int16':
-      return `putBits(&${x}[(${index}) >> 1u], (${index}) & 1, 16u, u32(${value}) & 0xffffu);`
-    case 'bool':
-      return `putBits(&${x}[(${index}) >> 2u], (${index}) & 3, 8u, select(0u, 1u, ${value}));`
-    default:
-      return `putBits(&${x}[(${index}) >> 2u], (${index}) & 3, 8u, u32(${value}) & 0xffu);`
-  }
-}
+const isCompensated = (a: Accumulator): boolean => a.reduction === 'sum' && a.type === 'f32'
 
 function combine(reduction: Reduction, type: ValueType, a: string, b: string): string {
+  const float = type === 'f32' || type === 'f64'
   switch (reduction) {
     case 'sum':
-      return `${a} + ${b}`
+      return type === 'i64' ? `add64(${a}, ${b})` : `${a} + ${b}`
     case 'prod':
-      return `${a} * ${b}`
+      return type === 'i64' ? `mul64(${a}, ${b})` : `${a} * ${b}`
     case 'max':
-      return type === 'f32' || type === 'f64' ? `maxNan(${a}, ${b})` : `max(${a}, ${b})`
     case 'min':
-      return type === 'f32' || type === 'f64' ? `minNan(${a}, ${b})` : `min(${a}, ${b})`
+      return type === 'i64' ? `${reduction}64(${a}, ${b})` : `${reduction}${float ? 'Nan' : ''}(${a}, ${b})`
     case 'any':
       return `(${a} || ${b})`
     case 'all':

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Case, Mismatch, type Part, Unsupported } from '../case.ts'
 import { close, compare, type Tolerance } from '../compare.ts'
-import { decode, decodeDType, decodeFloat, type Json } from '../decode.ts'
+import { decode, decodeDType, decodeFloat, type Json, target } from '../decode.ts'
 import { namesIn } from '../files.ts'
 import { type Tensor, torch } from '../library.ts'
 import type { Run } from '../training/run.ts'
@@ -54,6 +54,8 @@ export const part: Part = {
 async function runTraining(folder: string, file: string): Promise<void> {
   const recorded = JSON.parse(readFileSync(join(folder, `${file}.json`), 'utf8')) as Recorded
   const { name, dtype, config } = recorded
+  const { type } = torch.device(target.device)
+  if (type !== 'cpu' && dtype === 'float64') throw new Unsupported(`${dtype} on ${target.device}`)
   const load = runs[name]
   if (load === undefined) throw new Error(`no run ${name} in test/conformance/training`)
   for (const cls of needs[name] ?? [])
@@ -67,14 +69,14 @@ async function runTraining(folder: string, file: string): Promise<void> {
     const baseState =
       recorded.base_state === undefined ? undefined : (decode(recorded.base_state) as Map<string, Tensor>)
     torch.manualSeed(recorded.seed)
-    const output = run({ config, digitsPath, baseState })
+    const output = await run({ config, digitsPath, baseState, device: target.device })
     await check(output, recorded)
   } finally {
     torch.setDefaultDtype(before)
   }
 }
 
-async function check(output: ReturnType<Run>, recorded: Recorded): Promise<void> {
+async function check(output: Awaited<ReturnType<Run>>, recorded: Recorded): Promise<void> {
   const double = recorded.dtype === 'float64'
   const relative = double ? 1e-9 : 1e-4
   const sensitivity = decodeFloat(recorded.sensitivity.losses.$f)

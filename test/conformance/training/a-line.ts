@@ -14,10 +14,10 @@ class Line_2D_Model_PyTorch extends nn.Module {
   }
 }
 
-export function run({ config }: RunInput): RunOutput {
+export async function run({ config, device }: RunInput): Promise<RunOutput> {
   const { n, div, lr, momentum, steps } = config as Record<string, number>
-  const model = new Line_2D_Model_PyTorch()
-  const x = torch.arange(n).to(torch.getDefaultDtype()).div(div).sub(1)
+  const model = new Line_2D_Model_PyTorch().to(device)
+  const x = torch.arange(n).to(torch.getDefaultDtype()).div(div).sub(1).to(device)
   const y = x.mul(2).add(1)
   const initial = copyOf(model.stateDict())
   const optimizer = new optim.SGD(model.parameters(), { lr, momentum })
@@ -27,8 +27,8 @@ export function run({ config }: RunInput): RunOutput {
     const loss = model(x).sub(y).pow(2).mean()
     loss.backward()
     optimizer.step()
-    losses.push(loss.item() as number)
+    losses.push((await loss.itemAsync()) as number)
   }
-  const prediction = model(torch.tensor([10], { dtype: torch.getDefaultDtype() })).detach()
+  const prediction = model(torch.tensor([10], { dtype: torch.getDefaultDtype(), device })).detach()
   return { initial, losses, final: model.stateDict(), evaluation: { prediction } }
 }

@@ -28,12 +28,13 @@ class My_MLP extends nn.Module {
   }
 }
 
-export function run({ config }: RunInput): RunOutput {
+export async function run({ config, device }: RunInput): Promise<RunOutput> {
   const { n, freq, lr, steps } = config as Record<string, number>
   const activation = () => (config.act === 'Tanh' ? new nn.Tanh() : new nn.ReLU())
   const model = new My_MLP(config.neurons as number[], [activation(), activation(), new nn.Identity()])
-  const x = torch.linspace(-1, 1, n).unsqueeze(1)
-  const y = x.mul(freq).sin().add(torch.randn(n, 1).mul(0.1))
+  const x = torch.linspace(-1, 1, n).unsqueeze(1).to(device)
+  const y = x.mul(freq).sin().add(torch.randn(n, 1).mul(0.1).to(device))
+  model.to(device)
   model(x.at(':1'))
   const initial = copyOf(model.stateDict())
   const optimizer = new optim.Adam(model.parameters(), { lr })
@@ -43,7 +44,7 @@ export function run({ config }: RunInput): RunOutput {
     const loss = F.mseLoss(model(x), y)
     loss.backward()
     optimizer.step()
-    losses.push(loss.item() as number)
+    losses.push((await loss.itemAsync()) as number)
   }
   return { initial, losses, final: model.stateDict(), evaluation: { y, prediction: model(x).detach() } }
 }

@@ -34,13 +34,13 @@ class Net extends nn.Module {
   }
 }
 
-export function run({ config, digitsPath }: RunInput): RunOutput {
+export async function run({ config, digitsPath, device }: RunInput): Promise<RunOutput> {
   const { ntrain, c1, c2, drop, lr, batch, epochs } = config as Record<string, number>
   const [pixels, y] = digits(digitsPath, 0, ntrain)
-  const [pixelsTest, yTest] = digits(digitsPath, 1000, 1200)
+  const [pixelsTest, yTest] = digits(digitsPath, 1000, 1200).map((t) => t.to(device))
   const x = pixels.view(-1, 1, 8, 8)
   const xTest = pixelsTest.view(-1, 1, 8, 8)
-  const model = new Net(c1, c2, drop)
+  const model = new Net(c1, c2, drop).to(device)
   const initial = copyOf(model.stateDict())
   const optimizer = new optim.SGD(model.parameters(), { lr, momentum: 0.9, weightDecay: 1e-4 })
   const scheduler = new optim.lrScheduler.StepLR(optimizer, 1, { gamma: 0.5 })
@@ -51,14 +51,14 @@ export function run({ config, digitsPath }: RunInput): RunOutput {
     model.train()
     for (const [xb, yb] of loader) {
       optimizer.zeroGrad()
-      const loss = F.crossEntropy(model(xb), yb)
+      const loss = F.crossEntropy(model(xb.to(device)), yb.to(device))
       loss.backward()
       optimizer.step()
-      losses.push(loss.item() as number)
+      losses.push((await loss.itemAsync()) as number)
     }
     scheduler.step()
     model.eval()
-    torch.noGrad(() => accuracies.push(accuracy(model(xTest), yTest)))
+    accuracies.push(await torch.noGrad(() => accuracy(model(xTest), yTest)))
   }
   const logits = model(xTest.at(':3')).detach()
   return { initial, losses, final: model.stateDict(), evaluation: { accuracies, logits } }

@@ -34,22 +34,22 @@ class Classifier extends nn.Module {
   }
 }
 
-export function run({ config }: RunInput): RunOutput {
+export async function run({ config, device }: RunInput): Promise<RunOutput> {
   const { len, n, lr, steps } = config as Record<string, number>
   const X = torch.randint(0, 12, [n, len])
   const Y = X.sum(1).remainder(3)
-  const model = new Classifier(config)
+  const model = new Classifier(config).to(device)
   const initial = copyOf(model.stateDict())
   const optimizer = new optim.AdamW(model.parameters(), { lr })
   model.train()
   const losses: number[] = []
   for (let step = 0; step < steps; step++) {
     const idx = torch.randperm(n).at(':16')
-    const loss = F.crossEntropy(model(X.at(idx)), Y.at(idx))
+    const loss = F.crossEntropy(model(X.at(idx).to(device)), Y.at(idx).to(device))
     optimizer.zeroGrad()
     loss.backward()
     optimizer.step()
-    losses.push(loss.item() as number)
+    losses.push((await loss.itemAsync()) as number)
   }
   return { initial, losses, final: model.stateDict(), evaluation: { X, Y } }
 }

@@ -7,7 +7,7 @@ const { nn, optim } = torch
 const F = nn.functional
 const { DataLoader, TensorDataset } = torch.utils.data
 
-export function run({ config, digitsPath, baseState }: RunInput): RunOutput {
+export async function run({ config, digitsPath, baseState, device }: RunInput): Promise<RunOutput> {
   const { h1, h2, lr, batch, epochs } = config as Record<string, number>
   const [x, digit] = digits(digitsPath, 1200, 1500)
   const y = digit.remainder(2) // a new task: even or odd
@@ -18,9 +18,9 @@ export function run({ config, digitsPath, baseState }: RunInput): RunOutput {
     new nn.ReLU(),
     new nn.Linear(h2, 10),
   )
-  model.loadStateDict(baseState as ReadonlyMap<string, torch.Tensor>)
+  model.to(device).loadStateDict(baseState as ReadonlyMap<string, torch.Tensor>)
   for (const p of model.parameters()) p.requiresGrad = false
-  model.set(4, new nn.Linear(h2, 2))
+  model.set(4, new nn.Linear(h2, 2).to(device))
   const initial = copyOf(model.stateDict())
   let optimizer: torch.optim.Optimizer = new optim.Adam(
     [...model.parameters()].filter((p) => p.requiresGrad),
@@ -31,10 +31,10 @@ export function run({ config, digitsPath, baseState }: RunInput): RunOutput {
   for (let epoch = 0; epoch < epochs; epoch++) {
     for (const [xb, yb] of loader) {
       optimizer.zeroGrad()
-      const loss = F.crossEntropy(model(xb), yb)
+      const loss = F.crossEntropy(model(xb.to(device)), yb.to(device))
       loss.backward()
       optimizer.step()
-      losses.push(loss.item() as number)
+      losses.push((await loss.itemAsync()) as number)
     }
     if (epoch === 0) {
       // then train everything, more gently
@@ -50,6 +50,6 @@ export function run({ config, digitsPath, baseState }: RunInput): RunOutput {
     initial,
     losses,
     final: model.stateDict(),
-    evaluation: { accuracy: accuracy(model(x), y) },
+    evaluation: { accuracy: await accuracy(model(x.to(device)), y.to(device)) },
   }
 }

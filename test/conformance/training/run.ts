@@ -10,6 +10,8 @@ export interface RunInput {
   readonly config: Readonly<Record<string, Json>>
   /** The digits: `digits.csv.gz`, 64 pixels and the label. */
   readonly digitsPath: string
+  /** Where it is trained. */
+  readonly device: string
   /** Parameters to start from, where the run is given some. */
   readonly baseState?: ReadonlyMap<string, torch.Tensor>
 }
@@ -23,7 +25,7 @@ export interface RunOutput {
 }
 
 /** One run. The default dtype and the seed are set before it is called. */
-export type Run = (input: RunInput) => RunOutput
+export type Run = (input: RunInput) => Promise<RunOutput>
 
 /** Copies of the entries of a state dict. */
 export function copyOf(state: Iterable<[string, torch.Tensor]>): Map<string, torch.Tensor> {
@@ -39,6 +41,7 @@ export function digits(path: string, start: number, stop: number): [torch.Tensor
 }
 
 /** The share of rows whose largest logit is at the label. */
-export function accuracy(logits: torch.Tensor, labels: torch.Tensor): number {
-  return logits.argmax(1).eq(labels).to(torch.getDefaultDtype()).mean().item() as number
+export async function accuracy(logits: torch.Tensor, labels: torch.Tensor): Promise<number> {
+  const correct = logits.argmax(1).eq(labels).to(torch.getDefaultDtype()).mean()
+  return (await correct.itemAsync()) as number
 }

@@ -1,0 +1,156 @@
+// Getting a GPU device: from the browser, or in Node from the optional package `webgpu`. Whether there is one, why not,
+// and what happens when it is lost. No buffers and no shaders here.
+
+import type * as NodeModule from 'node:module'
+import { RuntimeError } from '../../core/errors.ts'
+
+/** Which of several adapters to take; https://www.w3.org/TR/webgpu/#dictdef-gpurequestadapteroptions */
+export interface AdapterOptions {
+  /** `low-power` for an integrated GPU, `high-performance` for a discrete one; default: the browser's choice. */
+  powerPreference?: 'low-power' | 'high-performance'
+  /** Takes the software adapter. */
+  forceFallbackAdapter?: boolean
+}
+
+/** What is known of the adapter in use. */
+export interface AdapterInfo {
+  readonly vendor: string
+  readonly architecture: string
+  readonly device: string
+  readonly description: string
+}
+
+/** The numbers of bind group and buffer usages that the library needs; Node has no global constants for them. */
+export const usage = {
+  mapRead: 0x0001,
+  copySource: 0x0004,
+  copyDestination: 0x0008,
+  uniform: 0x0040,
+  storage: 0x0080,
+} as const
+
+// Dawn's object must stay reachable as long as anything made from it is in use.
+let nodeGpu: GPU | null = null
+let current: GPUDevice | null = null
+let info: AdapterInfo | null = null
+let failure: Error | null = null
+let starting: Promise<GPUDevice> | null = null
+const lostListeners: (() => void)[] = []
+
+const isNode = (): boolean => globalThis.process?.versions?.node !== undefined
+
+/** Where the package `webgpu` is installed, or null; looked for beside the library, then beside the program. */
+function nodePackage(): string | null {
+  const get = globalThis.process?.getBuiltinModule as ((name: string) => unknown) | undefined
+  const module = get?.('node:module') as typeof NodeModule | undefined
+  if (module === undefined) return null
+  for (const base of [import.meta.url, `${globalThis.process.cwd()}/program.js`])
+    try {
+      return module.createRequire(base).resolve('webgpu')
+    } catch {
+      // Not there.
+    }
+  return null
+}
+
+const browserGpu = (): GPU | undefined => (globalThis.navigator as { gpu?: GPU } | undefined)?.gpu
+
+/** Why there can be no device here, as far as that is known without waiting; null where there may be one. */
+export function obstacle(): Error | null {
+  if (failure !== null) return failure
+  if (current !== null || browserGpu() !== undefined) return null
+  if (!isNode())
+    return new RuntimeError(
+      "this browser has no WebGPU (navigator.gpu is missing): use a current Chrome, Edge, Safari or Firefox on a page served over https or from localhost, or the device 'cpu'",
+    )
+  if (nodePackage() === null)
+    return new RuntimeError(
+      "Node has no WebGPU of its own: run `npm install webgpu` (Google's Dawn), or use the device 'cpu'",
+    )
+  return null
+}
+
+async function gpu(): Promise<GPU> {
+  const found = browserGpu()
+  if (found !== undefined) return found
+  if (nodeGpu === null) {
+    const path = nodePackage()!
+    // A variable keeps bundlers from looking for the package.
+    const dawn = (await import(/* @vite-ignore */ `file://${path}`)) as {
+      create(flags: string[]): GPU
+    }
+    nodeGpu = dawn.create([])
+  }
+  return nodeGpu
+}
+
+const raisedLimits = [
+  'maxStorageBuffersPerShaderStage',
+  'maxStorageBufferBindingSize',
+  'maxBufferSize',
+] as const
+
+async function request(options: AdapterOptions): Promise<GPUDevice> {
+  const why = obstacle()
+  if (why !== null) throw why
+  const adapter = await (await gpu()).requestAdapter(options)
+  if (adapter === null)
+    throw new RuntimeError(
+      `WebGPU is there, but it found no GPU adapter${isNode() ? ': this machine has no Vulkan, Metal or Direct3D driver that it can use. A software driver will do: set VK_ICD_FILENAMES to the .json file of one (SwiftShader, lavapipe)' : ': it may be blocked for this GPU or turned off (see chrome://gpu)'}; or use the device 'cpu'`,
+    )
+  const requiredLimits: Record<string, number> = {}
+  for (const name of raisedLimits) requiredLimits[name] = adapter.limits[name]
+  const device = await adapter.requestDevice({ requiredLimits })
+  const { vendor, architecture, device: name, description } = adapter.info
+  info = { vendor, architecture, device: name, description }
+  void device.lost.then(({ message, reason }) => {
+    if (current !== device) return
+    failure = new RuntimeError(
+      `the WebGPU device was lost (${reason}: ${message.trim() || 'no reason given'}): its tensors are gone. Restart the program or reload the page; await torch.webgpu.init() asks for a new device`,
+    )
+    current = null
+    for (const tell of lostListeners) tell()
+  })
+  current = device
+  return device
+}
+
+/**
+ * The device, asked for where there is none yet. Options matter for the first call only.
+ * @throws RuntimeError that says what to install or do, where there is none; later calls throw the same.
+ */
+export function start(options: AdapterOptions = {}): Promise<GPUDevice> {
+  if (current !== null) return Promise.resolve(current)
+  starting ??= request(options).then(
+    (device) => {
+      starting = null
+      return device
+    },
+    (error: Error) => {
+      starting = null
+      failure = error
+      throw error
+    },
+  )
+  return starting
+}
+
+/** Forgets a failure, so that `start` tries again. */
+export function retry(): void {
+  failure = null
+}
+
+/** The device if it is there. */
+export function ready(): GPUDevice | null {
+  return current
+}
+
+/** What is known of the adapter in use; null before there is one. */
+export function adapterInfo(): AdapterInfo | null {
+  return info
+}
+
+/** Calls `listener` when the device is lost. */
+export function onLost(listener: () => void): void {
+  lostListeners.push(listener)
+}

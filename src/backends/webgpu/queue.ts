@@ -1,0 +1,284 @@
+// The order of work: commands are gathered, then encoded into one submission. Commands may come before there is a device;
+// they wait. Memory gets its buffer, and gives it back, at its place in this order.
+
+import { RuntimeError } from '../../core/errors.ts'
+import { obstacle, onLost, ready, start, usage } from './device.ts'
+import { type Pipeline, PipelineLayouts } from './pipelines.ts'
+import { BufferPool, type Memory, type PooledBuffer, sizeClass } from './pool.ts'
+
+type Command =
+  | {
+      readonly kind: 'dispatch'
+      readonly pipeline: Pipeline
+      readonly memories: readonly Memory[]
+      /** Bytes from the start of the parameters. */
+      readonly offset: number
+      readonly x: number
+      readonly y: number
+    }
+  | { readonly kind: 'upload'; readonly memory: Memory; readonly bytes: Uint8Array }
+  | { readonly kind: 'free'; readonly memory: Memory }
+  | {
+      readonly kind: 'read'
+      readonly memory: Memory
+      /** Both multiples of 4. */
+      readonly start: number
+      readonly nbytes: number
+      readonly done: (bytes: Uint8Array) => void
+      readonly failed: (error: Error) => void
+    }
+
+/** Dispatches after which commands are submitted even if nobody waits for them. */
+const MOST_DISPATCHES = 512
+/** Parameter blocks start at multiples of this, which every device allows. */
+const ALIGNMENT = 256
+
+/** Counts of what was done so far. */
+export interface QueueCounts {
+  dispatches: number
+  submissions: number
+}
+
+export class CommandQueue {
+  readonly pool: BufferPool
+  readonly counts: QueueCounts = { dispatches: 0, submissions: 0 }
+  private commands: Command[] = []
+  private dispatches = 0
+  private words = new Int32Array(4096)
+  private usedBytes = 0
+  private batch = 0
+  private generation = 0
+  private layouts: PipelineLayouts | null = null
+  private parameters: PooledBuffer | null = null
+  private readonly staging = new Map<number, GPUBuffer[]>()
+  private scheduled = false
+  private failure: Error | null = null
+
+  constructor() {
+    this.pool = new BufferPool(() => this.generation++)
+    onLost(() => this.lose())
+  }
+
+  /** Room for a parameter block: the words, and where they start. Fill it before the next call. */
+  block(nbytes: number): { words: Int32Array; start: number } {
+    const start = this.usedBytes >> 2
+    this.usedBytes = Math.ceil((this.usedBytes + nbytes) / ALIGNMENT) * ALIGNMENT
+    while (this.usedBytes > this.words.byteLength) {
+      const larger = new Int32Array(this.words.length * 2)
+      larger.set(this.words)
+      this.words = larger
+    }
+    return { words: this.words, start }
+  }
+
+  /** Runs a shader whose parameter block starts at word `start`. */
+  dispatch(pipeline: Pipeline, memories: readonly Memory[], start: number, x: number, y: number): void {
+    for (let i = 0; i < memories.length; i++) if (pipeline.written[i]) memories[i].host = null
+    this.push({ kind: 'dispatch', pipeline, memories, offset: start * 4, x, y })
+    if (++this.dispatches >= MOST_DISPATCHES) this.flush()
+  }
+
+  /** Writes all bytes of a memory; they are not copied. */
+  upload(memory: Memory, bytes: Uint8Array): void {
+    memory.host = bytes
+    this.push({ kind: 'upload', memory, bytes })
+  }
+
+  free(memory: Memory): void {
+    if (memory.freed) return
+    memory.freed = true
+    memory.host = null
+    this.push({ kind: 'free', memory })
+  }
+
+  /** A copy of some bytes, once everything before is done. Rejects with what went wrong on the device since. */
+  read(memory: Memory, startByte: number, nbytes: number): Promise<Uint8Array> {
+    return new Promise((done, failed) => {
+      const first = Math.floor(startByte / 4) * 4
+      const last = Math.ceil((startByte + nbytes) / 4) * 4
+      this.push({
+        kind: 'read',
+        memory,
+        start: first,
+        nbytes: last - first,
+        done: (bytes) => done(bytes.slice(startByte - first, startByte - first + nbytes)),
+        failed,
+      })
+      this.flush()
+    })
+  }
+
+  private push(command: Command): void {
+    this.commands.push(command)
+    if (this.scheduled) return
+    this.scheduled = true
+    // When the program next waits for something, the device starts on what there is.
+    queueMicrotask(() => {
+      this.scheduled = false
+      this.flush()
+    })
+  }
+
+  /** Submits what was gathered; where there is no device yet, when it is there. */
+  flush(): void {
+    if (this.commands.length === 0) return
+    const device = ready()
+    if (device === null) {
+      const why = obstacle()
+      if (why !== null) this.drop(why)
+      else
+        start().then(
+          () => this.flush(),
+          (error: Error) => this.drop(error),
+        )
+      return
+    }
+    if (this.layouts?.device !== device) this.adopt(device)
+    this.encode(device)
+  }
+
+  private adopt(device: GPUDevice): void {
+    this.layouts = new PipelineLayouts(device)
+    this.generation++
+    this.parameters = null
+    this.failure = null
+    this.pool.reset()
+    this.staging.clear()
+    device.addEventListener('uncapturederror', (event) => {
+      this.failure ??= new RuntimeError(`WebGPU: ${event.error.message}`)
+    })
+  }
+
+  private drop(error: Error): void {
+    const { commands } = this
+    this.forgetCommands()
+    for (const command of commands) if (command.kind === 'read') command.failed(error)
+  }
+
+  private lose(): void {
+    const why = obstacle()
+    if (why !== null) this.drop(why)
+    this.pool.reset()
+  }
+
+  private forgetCommands(): void {
+    this.commands = []
+    this.dispatches = 0
+    this.usedBytes = 0
+  }
+
+  private encode(device: GPUDevice): void {
+    const { commands, pool } = this
+    const layouts = this.layouts!
+    const batch = ++this.batch
+    const parameters = this.parameterBuffer(device)
+    const buffersOf = (memory: Memory): PooledBuffer => {
+      memory.buffer ??= pool.take(device, memory.nbytes)
+      memory.buffer.batch = batch
+      return memory.buffer
+    }
+    if (this.usedBytes > 0) device.queue.writeBuffer(parameters.buffer, 0, this.words, 0, this.usedBytes >> 2)
+    const encoder = device.createCommandEncoder()
+    const reads: { command: Extract<Command, { kind: 'read' }>; buffer: GPUBuffer }[] = []
+    let pass: GPUComputePassEncoder | null = null
+    let last: GPUComputePipeline | null = null
+    for (const command of commands)
+      switch (command.kind) {
+        case 'dispatch': {
+          if (pass === null) {
+            pass = encoder.beginComputePass()
+            last = null
+          }
+          const pipeline = command.pipeline.pipeline(device, layouts)
+          if (pipeline !== last) pass.setPipeline(pipeline)
+          last = pipeline
+          const buffers = command.memories.map(buffersOf)
+          const group = command.pipeline.bindGroup(layouts, parameters, buffers, this.generation)
+          pass.setBindGroup(0, group, [command.offset])
+          pass.dispatchWorkgroups(command.x, command.y)
+          break
+        }
+        case 'upload': {
+          // Written before the whole batch runs, so it must not go where an earlier command of the batch works.
+          const { memory, bytes } = command
+          if (memory.buffer !== null && memory.buffer.batch === batch) {
+            pool.give(memory.buffer)
+            memory.buffer = null
+          }
+          memory.buffer ??= pool.take(device, memory.nbytes, batch)
+          memory.buffer.batch = batch
+          writePadded(device, memory.buffer.buffer, bytes)
+          break
+        }
+        case 'free':
+          if (command.memory.buffer !== null) pool.give(command.memory.buffer)
+          command.memory.buffer = null
+          break
+        case 'read': {
+          pass?.end()
+          pass = null
+          const buffer = this.takeStaging(device, command.nbytes)
+          const source = buffersOf(command.memory).buffer
+          encoder.copyBufferToBuffer(source, command.start, buffer, 0, command.nbytes)
+          reads.push({ command, buffer })
+          break
+        }
+        default:
+          command satisfies never
+      }
+    pass?.end()
+    device.queue.submit([encoder.finish()])
+    this.counts.dispatches += this.dispatches
+    this.counts.submissions++
+    this.forgetCommands()
+    for (const read of reads) void this.finish(read.command, read.buffer)
+  }
+
+  private async finish(command: Extract<Command, { kind: 'read' }>, buffer: GPUBuffer): Promise<void> {
+    try {
+      await buffer.mapAsync(1, 0, command.nbytes)
+      const bytes = new Uint8Array(buffer.getMappedRange(0, command.nbytes)).slice()
+      buffer.unmap()
+      const list = this.staging.get(buffer.size)
+      if (list === undefined) this.staging.set(buffer.size, [buffer])
+      else if (list.length < 4) list.push(buffer)
+      else buffer.destroy()
+      const { failure } = this
+      this.failure = null
+      if (failure !== null) command.failed(failure)
+      else command.done(bytes)
+    } catch (error) {
+      command.failed(obstacle() ?? (error as Error))
+    }
+  }
+
+  private takeStaging(device: GPUDevice, nbytes: number): GPUBuffer {
+    const size = sizeClass(nbytes)
+    return (
+      this.staging.get(size)?.pop() ??
+      device.createBuffer({ size, usage: usage.mapRead | usage.copyDestination })
+    )
+  }
+
+  private parameterBuffer(device: GPUDevice): PooledBuffer {
+    if (this.parameters === null || this.parameters.size < this.words.byteLength) {
+      this.parameters?.buffer.destroy()
+      const size = Math.max(this.words.byteLength, 2 ** 18)
+      const buffer = device.createBuffer({ size, usage: usage.uniform | usage.copyDestination })
+      this.parameters = { buffer, id: --this.parameterId, size, batch: 0 }
+    }
+    return this.parameters
+  }
+
+  private parameterId = 0
+}
+
+/** Writes bytes whose number may be no multiple of 4; the rest of the last word becomes 0. */
+function writePadded(device: GPUDevice, buffer: GPUBuffer, bytes: Uint8Array): void {
+  const whole = bytes.byteLength - (bytes.byteLength % 4)
+  if (whole > 0) device.queue.writeBuffer(buffer, 0, bytes as Uint8Array<ArrayBuffer>, 0, whole)
+  if (whole === bytes.byteLength) return
+  const rest = new Uint8Array(4)
+  rest.set(bytes.subarray(whole))
+  device.queue.writeBuffer(buffer, whole, rest)
+}

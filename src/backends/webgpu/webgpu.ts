@@ -1,0 +1,175 @@
+// The WebGPU backend: allocations, launches and reads, in the order of the command queue. Nothing here waits.
+
+import { allDTypes, type DType, uint8 } from '../../core/dtype.ts'
+import { OutOfMemoryError, RuntimeError } from '../../core/errors.ts'
+import { type Kernel, KernelBuilder, type Launch } from '../../kernels/kernel.ts'
+import { type Allocation, type Backend, backendFor } from '../backend.ts'
+import { recording } from '../recording.ts'
+import { obstacle } from './device.ts'
+import { putScalar } from './parameters.ts'
+import { planned } from './plan.ts'
+import { GpuAllocation, type Memory } from './pool.ts'
+import { CommandQueue } from './queue.ts'
+
+/** Allocations hold at least so many bytes of ballast, so that many small ones are collected, too. */
+const LEAST_BALLAST = 4096
+/** Bytes written by JavaScript are kept, so that indices can be checked without waiting, up to so many. */
+const MOST_KNOWN = 4 * 2 ** 20
+
+const consecutive: readonly number[] = [1]
+
+class WebGpuBackend implements Backend {
+  readonly type = 'webgpu' as const
+  readonly queue: CommandQueue = new CommandQueue()
+  /** Bytes that tensors hold at most. WebGPU does not tell how much memory there is. */
+  limit: number = 4 * 2 ** 30
+  /** Bytes that tensors hold. */
+  live = 0
+  /** Allocations that tensors hold. */
+  count = 0
+
+  // Held by the memory, not by the allocation: that one is gone by then.
+  private readonly registry = new FinalizationRegistry<Memory>((memory) => this.release(memory))
+
+  refusal(dtype: DType): string | null {
+    if (dtype.name === 'float64')
+      return 'float64 does not exist on WebGPU, whose shaders have no 64-bit floating numbers; use float32, or keep the tensor on the CPU'
+    if (!allDTypes.includes(dtype) || dtype.itemsize > 8)
+      return `${dtype.name} is not supported on WebGPU; keep the tensor on the CPU`
+    return null
+  }
+
+  allocate(nbytes: number): Allocation {
+    const why = obstacle()
+    if (why !== null) throw why
+    if (this.live + nbytes > this.limit)
+      throw new OutOfMemoryError(
+        `WebGPU: ${nbytes} bytes do not fit: tensors hold ${this.live} of ${this.limit} bytes (torch.webgpu.setMemoryLimit). Await something in the loop, so that tensors that nobody uses any more can be found`,
+      )
+    const allocation = new GpuAllocation(nbytes)
+    allocation.ballast = new ArrayBuffer(Math.max(nbytes, LEAST_BALLAST))
+    this.registry.register(allocation, allocation.memory, allocation)
+    this.live += nbytes
+    this.count++
+    if (recording.recorder !== null) recording.recorder.allocated(allocation)
+    return allocation
+  }
+
+  free(allocation: Allocation): void {
+    const { memory } = allocation as GpuAllocation
+    this.registry.unregister(allocation as GpuAllocation)
+    ;(allocation as GpuAllocation).ballast = null
+    this.release(memory)
+  }
+
+  private release(memory: Memory): void {
+    if (memory.freed) return
+    this.live -= memory.nbytes
+    this.count--
+    this.queue.free(memory)
+  }
+
+  launch(kernel: Kernel, launch: Launch): void {
+    if (recording.recorder !== null) {
+      recording.recorder.launch(this, kernel, launch)
+      return
+    }
+    for (let d = 0; d < launch.outer.length; d++) if (launch.outer[d] === 0) return
+    const why = obstacle()
+    if (why !== null) throw why
+    const { operands } = launch
+    const memories: Memory[] = []
+    const copies: GpuAllocation[] = []
+    const numbers: number[] = []
+    for (let o = 0; o < operands.length; o++) {
+      const memory = this.memoryOf(operands[o].storage as Allocation, copies)
+      let number = memories.indexOf(memory)
+      if (number < 0) number = memories.push(memory) - 1
+      numbers.push(number)
+    }
+    const { pipeline, layout, words, x, y } = planned(kernel, launch, numbers)
+    const block = this.queue.block(pipeline.blockSize)
+    block.words.set(words, block.start)
+    for (let o = 0; o < operands.length; o++) block.words[block.start + layout.offset(o)] = operands[o].offset
+    for (let i = 0; i < kernel.scalars.length; i++)
+      putScalar(block.words, block.start + layout.scalar(i), kernel.scalars[i], launch.scalars[i])
+    this.queue.dispatch(pipeline, memories, block.start, x, y)
+    for (const copy of copies) this.free(copy)
+  }
+
+  launchFlat(
+    kernel: Kernel,
+    n: number,
+    storages: readonly Allocation[],
+    offsets: readonly number[],
+    scalars: readonly (number | bigint | boolean)[],
+  ): void {
+    const operands = storages.map((storage, o) => ({ storage, offset: offsets[o], strides: consecutive }))
+    this.launch(kernel, { outer: [n], loop: [], operands, scalars })
+  }
+
+  /** The device memory of an operand. A CPU tensor without dimensions goes with any device: a copy of it is made. */
+  private memoryOf(allocation: Allocation, copies: GpuAllocation[]): Memory {
+    if (allocation instanceof GpuAllocation) {
+      if (allocation.memory.freed) throw new RuntimeError('WebGPU: this memory was freed')
+      return allocation.memory
+    }
+    const copy = this.allocate(allocation.nbytes) as GpuAllocation
+    this.write(copy, backendFor('cpu').bytes!(allocation), 0)
+    copies.push(copy)
+    return copy.memory
+  }
+
+  /** Writes bytes that JavaScript has, from byte `offset` on. */
+  write(allocation: Allocation, bytes: Uint8Array, offset: number): void {
+    if (recording.recorder !== null) recording.recorder.accessed(allocation)
+    const { memory } = allocation as GpuAllocation
+    if (bytes.byteLength === 0) return
+    if (offset === 0 && bytes.byteLength === memory.nbytes) {
+      this.queue.upload(memory, bytes.slice())
+      if (memory.nbytes > MOST_KNOWN) memory.host = null
+      return
+    }
+    const part = this.allocate(bytes.byteLength) as GpuAllocation
+    this.queue.upload(part.memory, bytes.slice())
+    this.launch(copyBytes(), {
+      outer: [bytes.byteLength],
+      loop: [],
+      operands: [
+        { storage: part, offset: 0, strides: consecutive },
+        { storage: allocation, offset, strides: consecutive },
+      ],
+      scalars: [],
+    })
+    this.free(part)
+  }
+
+  /** The bytes, where JavaScript wrote them and no kernel has changed them since; else null. */
+  known(allocation: Allocation): Uint8Array | null {
+    if (recording.recorder !== null) recording.recorder.accessed(allocation)
+    return (allocation as GpuAllocation).memory.host
+  }
+
+  /** A copy of bytes once all that was launched before is done. Rejects where something went wrong on the device. */
+  read(allocation: Allocation, offset: number, nbytes: number): Promise<Uint8Array> {
+    const why = obstacle()
+    if (why !== null) return Promise.reject(why)
+    if (nbytes === 0) return Promise.resolve(new Uint8Array(0))
+    return this.queue.read((allocation as GpuAllocation).memory, offset, nbytes)
+  }
+}
+
+let bytesKernel: Kernel | null = null
+
+function copyBytes(): Kernel {
+  if (bytesKernel === null) {
+    const b = new KernelBuilder('copyBytes')
+    const x = b.input(uint8)
+    const out = b.output(uint8)
+    b.write(out, b.read(x))
+    bytesKernel = b.build()
+  }
+  return bytesKernel
+}
+
+export const webgpuBackend: WebGpuBackend = new WebGpuBackend()
