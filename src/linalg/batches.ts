@@ -4,6 +4,7 @@ import { type DType, float64, int32, scalarTypeName } from '../core/dtype.ts'
 import { RuntimeError } from '../core/errors.ts'
 import { broadcastSizes, formatSizes, numelOf } from '../core/shape.ts'
 import { to } from '../ops/conversion.ts'
+import { needHost } from '../ops/host.ts'
 import { emptyTensor } from '../ops/launch.ts'
 import { checkTensor } from '../ops/op.ts'
 import { expand } from '../ops/views.ts'
@@ -35,7 +36,7 @@ export function eachItem(
   const batch = first.sizes.slice(0, first.ndim - ranks[0])
   if (first.device.type === 'meta')
     return outputs.map((o) => emptyTensor([...batch, ...o.sizes], o.dtype, first.device))
-  const sources = inputs.map((x) => data(to(x.detach(), float64)) as Float64Array)
+  const sources = inputs.map((x) => data(to(needHost('linalg', x.detach()), float64)) as Float64Array)
   const inputCounts = inputs.map((x, i) => numelOf(x.sizes.slice(x.ndim - ranks[i])))
   const counts = outputs.map((o) => numelOf(o.sizes))
   const n = numelOf(batch)
@@ -45,7 +46,7 @@ export function eachItem(
       sources.map((s, i) => s.subarray(item * inputCounts[i], (item + 1) * inputCounts[i])),
       results.map((r, i) => r.subarray(item * counts[i], (item + 1) * counts[i])),
     )
-  return outputs.map((o, i) => fromHost(results[i], [...batch, ...o.sizes], o.dtype))
+  return outputs.map((o, i) => to(fromHost(results[i], [...batch, ...o.sizes], o.dtype), first.device))
 }
 
 /** A tensor of these numbers. */

@@ -2,6 +2,7 @@
 
 import { RuntimeError } from '../core/errors.ts'
 import { where } from '../ops/choices.ts'
+import { onHost } from '../ops/host.ts'
 import { indexVector } from '../ops/index-vector.ts'
 import { stack } from '../ops/joining.ts'
 import { matmul } from '../ops/matmul.ts'
@@ -250,7 +251,7 @@ const detOp: Op<null> = {
     if (a.numel() === 0) return [a.mul(0)]
     const det = c.output()
     const factor = unsqueeze(unsqueeze(g!, -1), -1)
-    if (det.detach().eq(0).any().item()) return [cofactors(a).mul(factor)]
+    if (onHost(det.detach())?.eq(0).any().item() !== false) return [cofactors(a).mul(factor)]
     const inverse_ = applyMany(inverseOp, [a], null)[0]
     return [adjointOf(inverse_).mul(factor.mul(unsqueeze(unsqueeze(det, -1), -1)))]
   },

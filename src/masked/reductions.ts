@@ -3,6 +3,7 @@
 import { type DType, float32, int64 } from '../core/dtype.ts'
 import { ValueError } from '../core/errors.ts'
 import { wrapDim } from '../core/shape.ts'
+import { onHost } from '../ops/host.ts'
 import { vectorNorm } from '../ops/norms.ts'
 import { type FunctionInfo, fn } from '../ops/op.ts'
 import type { Dims } from '../ops/reduce.ts'
@@ -114,7 +115,7 @@ export const median: MaskedMedian & FunctionInfo = fn<MaskedMedian>(
     const d = wrapDim(dim, x.ndim)
     const [values] = ops.nanmedian(fillMasked(source, mask, 'nan'), d, { keepdim: keepdim ?? false })
     if (isFloat) return values
-    if (values.isnan().any().item())
+    if (onHost(values)?.isnan().any().item() === true)
       throw new ValueError('masked median expects no fully masked out rows if dtype is not floating point')
     return values.to(dtype ?? x.dtype)
   },

@@ -5,6 +5,7 @@ import { AssertionError, RuntimeError, TypeError_ } from '../core/errors.ts'
 import { pyRepr, Tuple } from '../core/python.ts'
 import { ones, zeros, zerosLike } from '../ops/creation.ts'
 import { dropout } from '../ops/dropout.ts'
+import { onHost } from '../ops/host.ts'
 import { cat } from '../ops/joining.ts'
 import { type FunctionInfo, fn } from '../ops/op.ts'
 import type { Tensor } from '../tensor/tensor.ts'
@@ -67,7 +68,7 @@ export const scaledDotProductAttention: Attention & FunctionInfo = fn<Attention>
 // Rows in which everything is masked give zeros, not NaN.
 function softmaxOfMasked(scores: Tensor): Tensor {
   const empty = scores.detach().eq(Number.NEGATIVE_INFINITY).all(-1, { keepdim: true })
-  if (!empty.any().item()) return scores.softmax(-1)
+  if (onHost(empty)?.any().item() === false) return scores.softmax(-1)
   return scores.maskedFill(empty, 0).softmax(-1).maskedFill(empty, 0)
 }
 

@@ -4,6 +4,7 @@ import { RuntimeError, ValueError } from '../core/errors.ts'
 import { pyFloat, pyRepr, Tuple } from '../core/python.ts'
 import { emptyLike, zeros } from '../ops/creation.ts'
 import { crossEntropy } from '../ops/cross-entropy.ts'
+import { onHost } from '../ops/host.ts'
 import { cat } from '../ops/joining.ts'
 import { type FunctionInfo, fn } from '../ops/op.ts'
 import type { Tensor } from '../tensor/tensor.ts'
@@ -301,7 +302,7 @@ export class AdaptiveLogSoftmaxWithLoss extends Module {
   predict(input: Tensor): Tensor {
     const best = this.head(input).argmax(1)
     const rare = best.ge(this.shortlistSize)
-    if (!rare.any().item()) return best
+    if (onHost(rare)?.any().item() === false) return best
     return rare.where(this.logProb(input).argmax(1), best)
   }
 }

@@ -4,6 +4,7 @@ import type { DeviceLike } from '../core/device.ts'
 import { type DType, getDefaultDtype } from '../core/dtype.ts'
 import { RuntimeError } from '../core/errors.ts'
 import { fullTensor } from '../ops/creation.ts'
+import { onHost } from '../ops/host.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { canonicalMask } from './attention-functions.ts'
 import { ModuleList } from './containers.ts'
@@ -47,8 +48,8 @@ function subsequentMask(size: number, dtype: DType, device: DeviceLike | null | 
 function isCausalMask(mask: Tensor | null, hint: boolean | null | undefined, length: number): boolean {
   if (hint !== null && hint !== undefined) return hint
   if (mask === null || mask.dtype.kind !== 'float') return false
-  const causal = subsequentMask(length, mask.dtype, mask.device)
-  return mask.sizes.join() === causal.sizes.join() && Boolean(mask.eq(causal).all().item())
+  const causal = subsequentMask(length, mask.dtype, null)
+  return mask.sizes.join() === causal.sizes.join() && onHost(mask)?.eq(causal).all().item() === true
 }
 
 function sequenceLength(x: Tensor, batchFirst: boolean): number {

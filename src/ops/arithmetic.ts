@@ -6,6 +6,7 @@ import * as k from '../kernels/expr.ts'
 import { type Expr, isFloat } from '../kernels/expr.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { where } from './choices.ts'
+import { onHost } from './host.ts'
 import { type FunctionInfo, fn } from './op.ts'
 import {
   type Binary,
@@ -214,7 +215,9 @@ function checkDivisor(x: Tensor, other: TensorOrScalar): void {
   if (x.dtype.kind === 'float' || (other instanceof Tensor && other.dtype.kind === 'float')) return
   if (typeof other === 'number' && !Number.isInteger(other)) return
   const zero =
-    other instanceof Tensor ? other.device.type !== 'meta' && !other.all().item() : Number(other) === 0
+    other instanceof Tensor
+      ? other.device.type !== 'meta' && onHost(other)?.all().item() === false
+      : Number(other) === 0
   if (zero) throw new RuntimeError('ZeroDivisionError')
 }
 

@@ -56,7 +56,7 @@ function search(
   sorter: Tensor | null,
 ): Tensor {
   const sizes = input instanceof Tensor ? input.sizes : []
-  const result = emptyTensor(sizes, outInt32 ? int32 : int64)
+  const result = emptyTensor(sizes, outInt32 ? int32 : int64, boundaries.device)
   const n = boundaries.sizes[boundaries.ndim - 1] ?? 1
   const values: Elements = input instanceof Tensor ? data(input) : [input]
   const edges = data(boundaries)
@@ -208,7 +208,7 @@ export const histc: Histc & FunctionInfo = fn<Histc>(
       const place = Math.trunc(round(round(round(value - low) * bins) / width))
       counts[Math.min(place, bins - 1)]++
     }
-    const result = emptyTensor([bins], x.dtype)
+    const result = emptyTensor([bins], x.dtype, x.device)
     writeData(result, counts)
     return result
   },

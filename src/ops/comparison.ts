@@ -7,6 +7,7 @@ import { sameSizes } from '../core/shape.ts'
 import * as k from '../kernels/expr.ts'
 import { type Expr, isFloat } from '../kernels/expr.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { needHost } from './host.ts'
 import { checkTensor, type FunctionInfo, fn } from './op.ts'
 import { withZeroGradient } from './partials.ts'
 import { type Binary, type Pointwise, pointwise, type TensorOrScalar, type UnaryOnly } from './pointwise.ts'
@@ -153,7 +154,8 @@ export const allclose: AllClose & FunctionInfo = fn<AllClose>(
   'allclose',
   ['input', 'other'],
   ['rtol', 'atol', 'equalNan'],
-  (x: Tensor, other: Tensor, options: CloseOptions) => isclose(x, other, options).all().item() as boolean,
+  (x: Tensor, other: Tensor, options: CloseOptions) =>
+    isclose(needHost('allclose', x), needHost('allclose', other), options).all().item() as boolean,
 )
 
 /** The type of `equal`. */
@@ -166,7 +168,10 @@ export const equal: Equal = Object.assign(
   (x: Tensor, other: Tensor) => {
     checkTensor('equal', 'input', x)
     checkTensor('equal', 'other', other)
-    return sameSizes(x.sizes, other.sizes) && (eq(x, other).all().item() as boolean)
+    return (
+      sameSizes(x.sizes, other.sizes) &&
+      (eq(needHost('equal', x), needHost('equal', other)).all().item() as boolean)
+    )
   },
   { required: ['input', 'other'], optional: [], method: true },
 )

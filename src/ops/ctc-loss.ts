@@ -6,6 +6,7 @@ import { RuntimeError } from '../core/errors.ts'
 import { data } from '../tensor/data.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { fromArray } from './creation.ts'
+import { needHost } from './host.ts'
 import { checkFloating, checkReduction, type LossReduction, type ReductionOption } from './loss.ts'
 import { applyMany, checkTensor, type FunctionInfo, fn, type Op } from './op.ts'
 
@@ -87,7 +88,7 @@ interface Scores {
 
 function scoresOf(logProbs: Tensor): Scores {
   return {
-    values: data(logProbs.double()) as Float64Array,
+    values: data(needHost('ctc_loss', logProbs).double()) as Float64Array,
     batch: logProbs.sizes[1],
     classes: logProbs.sizes[2],
   }
@@ -117,7 +118,7 @@ const ctcGradientOp: Op<CtcAttributes> = {
   forward: ([g, logProbs], { blank, zeroInfinity, inputLengths, labels }) => {
     const scores = scoresOf(logProbs)
     const { batch, classes } = scores
-    const flow = data(g.double()) as Float64Array
+    const flow = data(needHost('ctc_loss', g).double()) as Float64Array
     const out = new Float64Array(logProbs.numel())
     labels.forEach((target, n) => {
       const symbols = extended(target, blank)

@@ -7,6 +7,7 @@ import { sameSizes } from '../core/shape.ts'
 import { data } from '../tensor/data.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { to } from './conversion.ts'
+import { needHost, onHost } from './host.ts'
 import { checkBounds } from './index-kernels.ts'
 import { indexVector } from './index-vector.ts'
 import { indexSelect } from './indexing.ts'
@@ -381,8 +382,10 @@ export const oneHot: OneHot & FunctionInfo = fn<OneHot>(
       if (numClasses <= 0) throw new RuntimeError('Can not infer total number of classes from empty tensor.')
       return input.newZeros([...input.sizes, numClasses])
     }
-    if (Number(input.min().item()) < 0) throw new RuntimeError('Class values must be non-negative.')
-    const largest = Number(input.max().item())
+    const values = numClasses === -1 ? needHost('one_hot', input) : onHost(input)
+    if (values !== null && Number(values.min().item()) < 0)
+      throw new RuntimeError('Class values must be non-negative.')
+    const largest = values === null ? numClasses - 1 : Number(values.max().item())
     if (numClasses !== -1 && largest >= numClasses)
       throw new RuntimeError('Class values must be smaller than num_classes.')
     const classes = numClasses === -1 ? largest + 1 : numClasses

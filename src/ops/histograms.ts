@@ -7,6 +7,7 @@ import { data, writeData } from '../tensor/data.ts'
 import { type NamedResult, namedResult } from '../tensor/return-types.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { linspace } from './creation.ts'
+import { needHost } from './host.ts'
 import { emptyTensor } from './launch.ts'
 import { checkTensor, type FunctionInfo, fn } from './op.ts'
 import { diff } from './scan.ts'
@@ -42,7 +43,10 @@ function edgesOf(
   // Of no elements PyTorch says 0 to 1.
   let [low, high] = [0, 1]
   if (range !== null) [low, high] = range
-  else if (values.numel() > 0) [low, high] = [Number(values.min().item()), Number(values.max().item())]
+  else if (values.numel() > 0) {
+    const known = needHost(name, values)
+    ;[low, high] = [Number(known.min().item()), Number(known.max().item())]
+  }
   if (!Number.isFinite(low) || !Number.isFinite(high))
     throw new RuntimeError(`${name}(): dimension 0's range [${low}, ${high}] is not finite`)
   if (low > high)
@@ -50,7 +54,7 @@ function edgesOf(
       `${name}(): min should not exceed max, but got min ${low} max ${high} for dimension 0`,
     )
   if (low === high) [low, high] = [low - 0.5, high + 0.5]
-  return linspace(low, high, bins + 1, { dtype: values.dtype })
+  return linspace(low, high, bins + 1, { dtype: values.dtype, device: values.device })
 }
 
 // The bin of a value, the last one with its upper edge; -1 for those outside.
@@ -99,7 +103,7 @@ function count(
     }
     if (place >= 0) counts[place] += weights === null ? 1 : weights[i]
   }
-  const result = emptyTensor(sizes, rows.dtype)
+  const result = emptyTensor(sizes, rows.dtype, rows.device)
   writeData(result, counts)
   if (!density) return result
   return edges.reduce(

@@ -6,6 +6,7 @@ import { broadcastAll, broadcastSizes, broadcastStrides, formatSizes, sameSizes 
 import { Tensor } from '../tensor/tensor.ts'
 import { clone } from './conversion.ts'
 import { tensor as makeTensor } from './creation.ts'
+import { needHost } from './host.ts'
 import { checkBounds, gatherKernel, scatterKernel, wrapNegative } from './index-kernels.ts'
 import { indexVector } from './index-vector.ts'
 import { emptyTensor, launch, operand } from './launch.ts'
@@ -101,11 +102,11 @@ function parseIndex(x: Tensor, components: readonly Index[]): ParsedIndex {
       const index = asIndexTensor(component as Tensor | readonly (number | boolean)[])
       if (index.ndim === 0 && !isMask(index)) {
         // A tensor without dimensions selects, as a number does.
-        selectAt(Number(index.item()))
+        selectAt(Number(needHost('at', index).item()))
       } else if (isMask(index)) {
         if (index.ndim === 0) {
           viewed = unsqueeze(viewed, dim)
-          indices.push(index.item() ? indexVector([0]) : indexVector([]))
+          indices.push(needHost('at', index).item() ? indexVector([0]) : indexVector([]))
           dim++
           continue
         }

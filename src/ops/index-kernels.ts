@@ -8,6 +8,7 @@ import { type Expr, valueTypeOf } from '../kernels/expr.ts'
 import { type Kernel, KernelBuilder } from '../kernels/kernel.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { where } from './choices.ts'
+import { onHost } from './host.ts'
 
 /** Throws unless an index is of int32 or int64. */
 export function checkIndexDType(name: string, index: Tensor): void {
@@ -22,8 +23,10 @@ export function checkBounds(name: string, index: Tensor, size: number, wrap = fa
 }
 
 function checkValues(name: string, index: Tensor, size: number, wrap: boolean, dim: number): void {
-  const low = Number(index.min().item())
-  const high = Number(index.max().item())
+  const values = onHost(index)
+  if (values === null) return
+  const low = Number(values.min().item())
+  const high = Number(values.max().item())
   const worst = high >= size ? high : low < (wrap ? -size : 0) ? low : null
   if (worst === null) return
   throw wrap

@@ -6,6 +6,7 @@ import { broadcastStrides, formatSizes, sameSizes, wrapDim } from '../core/shape
 import { Tensor } from '../tensor/tensor.ts'
 import { clone } from './conversion.ts'
 import { asElement } from './elements.ts'
+import { needHost } from './host.ts'
 import {
   checkBounds,
   checkIndexDType,
@@ -419,7 +420,7 @@ function fillSource(x: Tensor, value: Scalar | Tensor): Scalar | Tensor {
     throw new RuntimeError(
       `index_fill_ only supports a 0-dimensional value tensor, but got tensor with ${value.ndim} dimension(s).`,
     )
-  return value.requiresGrad ? value.to(x.dtype) : (value.item() as Scalar)
+  return value.requiresGrad ? value.to(x.dtype) : (needHost('index_fill', value).item() as Scalar)
 }
 
 /** Fills the slices of x at these indices with a number. */
@@ -430,7 +431,7 @@ export const indexFill: IndexFill & FunctionInfo & { readonly inPlace: IndexFill
     [],
     (x: Tensor, dim: number, index: Tensor, value: Scalar | Tensor) => {
       const source = fillSource(x, value)
-      const scalar = source instanceof Tensor ? (source.item() as Scalar) : source
+      const scalar = source instanceof Tensor ? (needHost('index_fill', source).item() as Scalar) : source
       return runIndexWrite(
         indexFillOp,
         x,
@@ -442,7 +443,7 @@ export const indexFill: IndexFill & FunctionInfo & { readonly inPlace: IndexFill
   ),
   (x: Tensor, dim: number, index: Tensor, value: Scalar | Tensor) => {
     const source = fillSource(x, value)
-    const scalar = source instanceof Tensor ? (source.item() as Scalar) : source
+    const scalar = source instanceof Tensor ? (needHost('index_fill', source).item() as Scalar) : source
     return runIndexWrite(
       indexFillOp,
       x,

@@ -7,6 +7,7 @@ import { formatSizes, numelOf, sameSizes } from '../core/shape.ts'
 import { data } from '../tensor/data.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { fullTensor } from './creation.ts'
+import { needHost, onHost } from './host.ts'
 import { apply, applyMany, checkTensor, type FunctionInfo, fn, type Op } from './op.ts'
 import {
   adaptiveWindows,
@@ -390,7 +391,7 @@ function fractionalFunction(rank: number): FractionalMaxPool & FunctionInfo {
             `${name}(): pool ${axes[i]} ${size[i]} too large relative to input ${axes[i]} ${spatial[i]}`,
           )
       })
-      const values = data(samples.to(float64)) as Float64Array
+      const values = data(needHost(name, samples).to(float64)) as Float64Array
       const windows = spatial.map((n, d) => {
         // PyTorch's images take the width's number first, its volumes go in order.
         const which = rank === 2 ? 1 - d : d
@@ -507,7 +508,9 @@ function maxUnpoolFunction(rank: number): MaxUnpool & FunctionInfo {
 
 function checkUnpoolIndices(indices: Tensor, sizes: readonly number[]): void {
   if (indices.numel() === 0 || indices.device.type === 'meta') return
-  const [low, high] = [Number(indices.min().item()), Number(indices.max().item())]
+  const values = onHost(indices)
+  if (values === null) return
+  const [low, high] = [Number(values.min().item()), Number(values.max().item())]
   if (low < 0 || high >= numelOf(sizes))
     throw new RuntimeError(
       `Found an invalid max index: ${low < 0 ? low : high} (output volumes are of size ${sizes.join('x')})`,

@@ -9,6 +9,7 @@ import * as k from '../kernels/expr.ts'
 import { type Expr, type ValueType, valueTypeOf } from '../kernels/expr.ts'
 import { type Kernel, KernelBuilder } from '../kernels/kernel.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { onHost } from './host.ts'
 import { emptyTensor, launch, operand } from './launch.ts'
 import { checkFloating, checkReduction, type LossReduction, noMethod, type ReductionOption } from './loss.ts'
 import { applyMany, checkTensor, type FunctionInfo, fn, type Op } from './op.ts'
@@ -181,11 +182,13 @@ const outside = pointwise({
 })
 
 function checkTargetRange(target: Tensor, classes: number, ignoreIndex: number): void {
-  if (target.device.type !== 'cpu' || target.numel() === 0) return
+  if (target.device.type === 'meta' || target.numel() === 0) return
   hostStep(() => {
-    const bad = outside([target, classes, ignoreIndex])
+    const values = onHost(target)
+    if (values === null) return
+    const bad = outside([values, classes, ignoreIndex])
     if (bad.any().item() !== true) return
-    throw new IndexError(`Target ${String(target.maskedSelect(bad).at(0).item())} is out of bounds.`)
+    throw new IndexError(`Target ${String(values.maskedSelect(bad).at(0).item())} is out of bounds.`)
   })
 }
 

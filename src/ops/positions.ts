@@ -8,6 +8,7 @@ import { data, writeData } from '../tensor/data.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { clone, to } from './conversion.ts'
 import { fullTensor, tensor as makeTensor } from './creation.ts'
+import { needHost } from './host.ts'
 import { indexVector } from './index-vector.ts'
 import { indexSelect } from './indexing.ts'
 import { cat } from './joining.ts'
@@ -62,7 +63,7 @@ export const isin: Isin & FunctionInfo = fn<Isin>(
   ['assumeUnique', 'invert'],
   (elements: TensorOrScalar, testElements: TensorOrScalar, { invert = false }: IsinOptions) => {
     const common = resultType([elements, testElements])
-    const [x, among] = [elements, testElements].map((t) => to(asTensor(t).detach(), common))
+    const [x, among] = [elements, testElements].map((t) => to(needHost('isin', asTensor(t)).detach(), common))
     const known = new Set<number | bigint>(data(among) as Iterable<number | bigint>)
     known.delete(Number.NaN)
     const values = data(x) as ArrayLike<number | bigint>

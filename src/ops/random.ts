@@ -20,6 +20,7 @@ import {
   type TensorOptions,
   tensorOptionNames,
 } from './creation.ts'
+import { needHost } from './host.ts'
 import { emptyTensor } from './launch.ts'
 import {
   apply,
@@ -284,7 +285,7 @@ function sampled(
 
 /** Elements of a floating tensor, broadcast to `sizes`, in C order. */
 function elements(x: Tensor, sizes: readonly number[] = x.sizes): ArrayLike<number> {
-  return data(expand(x, sizes)) as Float64Array
+  return data(expand(needHost('random', x), sizes)) as Float64Array
 }
 
 /** The forms of `torch.normal`. */
@@ -419,7 +420,7 @@ export const multinomial: Multinomial = fn<Multinomial>(
     if (x.device.type === 'meta') return emptyTensor(sizes, int64, x.device)
     const drawn = draw.multinomial(
       generator,
-      data(x) as Float64Array,
+      data(needHost('multinomial', x)) as Float64Array,
       x.dtype,
       rows,
       categories,

@@ -9,6 +9,7 @@ import { type Kernel, KernelBuilder } from '../kernels/kernel.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { applyOver, contiguous, copyRaw } from './conversion.ts'
 import { fullTensor } from './creation.ts'
+import { needHost } from './host.ts'
 import { indexVector } from './index-vector.ts'
 import { indexSelect } from './indexing.ts'
 import { cat } from './joining.ts'
@@ -99,7 +100,7 @@ export const repeatInterleave: RepeatInterleave & FunctionInfo = fn<RepeatInterl
           `repeats.size(0) = ${counts.sizes[0]} and input.size(${d}) = ${n}`,
       )
     const index: number[] = []
-    ;(counts.tolist() as number[]).forEach((count, i) => {
+    ;(needHost('repeat_interleave', counts).tolist() as number[]).forEach((count, i) => {
       if (count < 0) throw new RuntimeError('repeats can not be negative')
       for (let j = 0; j < count; j++) index.push(i)
     })
@@ -378,7 +379,8 @@ export const tensorSplit: TensorSplit & FunctionInfo = fn<TensorSplit>(
         'tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims',
       )
     const d = wrapDim(dim, x.ndim)
-    const sections = given instanceof Tensor ? (given.tolist() as number | number[]) : given
+    const sections =
+      given instanceof Tensor ? (needHost('tensor_split', given).tolist() as number | number[]) : given
     const n = x.sizes[d]
     if (typeof sections === 'number') {
       if (sections <= 0) throw new RuntimeError(`number of sections must be larger than 0, got ${sections}`)

@@ -1,9 +1,11 @@
 // Methods that change a tensor's shape or part of it in place: resize_, as_strided_, swapaxes_, fill_diagonal_.
 
+import { uint8 } from '../core/dtype.ts'
 import { RuntimeError } from '../core/errors.ts'
 import { contiguousStrides, formatSizes, numelOf } from '../core/shape.ts'
 import { Storage } from '../tensor/storage.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import { Tensor } from '../tensor/tensor.ts'
+import { copyRaw } from './conversion.ts'
 import { checkTensor } from './op.ts'
 import type { Scalar } from './pointwise.ts'
 import { become } from './view-in-place.ts'
@@ -17,7 +19,10 @@ function resize(x: Tensor, sizes: readonly number[]): Tensor {
   if (needed > x.storage.nbytes) {
     if (x.base !== null) throw new RuntimeError('Trying to resize storage that is not resizable')
     const storage = Storage.allocate(needed, x.device)
-    if (x.device.type === 'cpu') storage.bytes().set(x.storage.bytes())
+    if (x.device.type !== 'meta') {
+      const old = new Tensor(x.storage, [x.storage.nbytes], [1], 0, uint8)
+      copyRaw(new Tensor(storage, old.sizes, old.strides, 0, uint8), old)
+    }
     ;(x as { storage: Storage }).storage = storage
   }
   x.sizes = [...sizes]

@@ -11,6 +11,7 @@ import { namedResult } from '../tensor/return-types.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { where } from './choices.ts'
 import { applyOver, clone } from './conversion.ts'
+import { onHost } from './host.ts'
 import { cat } from './joining.ts'
 import { emptyTensor, launch, loopOperand, splitDims } from './launch.ts'
 import { apply, applyMany, checkTensor, type FunctionInfo, fn, type Op } from './op.ts'
@@ -137,8 +138,9 @@ const cumprodOp: Op<ScanAttributes> = {
     const x = c.input(0)
     if (x.numel() === 0 || x.ndim === 0) return [g]
     const out = c.output()
-    const zeros = x.eq(0)
-    if (!zeros.any().item() && !g!.requiresGrad && !x.requiresGrad)
+    // Where only the device knows x, there may be zeros.
+    const values = onHost(x)
+    if (values !== null && !values.eq(0).any().item() && !g!.requiresGrad && !x.requiresGrad)
       return [reverseCumsum(g!.mul(out), dim).div(x)]
     // With zeros (or to be differentiated again): for each i the sum over j >= i of g_j times the product without x_i.
     const n = x.sizes[dim]

@@ -4,6 +4,7 @@ import { RuntimeError } from '../core/errors.ts'
 import { formatSizes, wrapDim } from '../core/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { where } from './choices.ts'
+import { needHost } from './host.ts'
 import { stack } from './joining.ts'
 import { checkTensor, type FunctionInfo, fn } from './op.ts'
 import { narrow, reshape, select } from './views.ts'
@@ -75,7 +76,7 @@ export const segmentReduce: SegmentReduce & FunctionInfo = fn<SegmentReduce>(
       )
     const rows = d === 0 ? 1 : x.sizes.slice(0, d).reduce((a, b) => a * b, 1)
     const flat = reshape(x, [rows, ...x.sizes.slice(d)])
-    const numbers = reshape(given, [rows, -1]).tolist() as number[][]
+    const numbers = reshape(needHost('segment_reduce', given), [rows, -1]).tolist() as number[][]
     const results = numbers.map((list, row) => {
       const counts = offsets ? list.slice(1).map((n, i) => n - list[i]) : list
       let start = offsets ? list[0] : 0

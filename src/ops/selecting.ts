@@ -3,8 +3,9 @@
 import { bool, int64, scalarTypeName } from '../core/dtype.ts'
 import { IndexError, RuntimeError } from '../core/errors.ts'
 import { broadcastSizes, contiguousStrides, numelOf, wrapDim } from '../core/shape.ts'
-import { data } from '../tensor/data.ts'
+import { data, writeData } from '../tensor/data.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { needHost } from './host.ts'
 import { checkBounds, wrapNegative } from './index-kernels.ts'
 import { indexVector } from './index-vector.ts'
 import { gather, indexSelect } from './indexing.ts'
@@ -71,7 +72,7 @@ export const takeAlongDim: TakeAlongDim & FunctionInfo = fn<TakeAlongDim>(
 
 /** Positions (C order) at which a mask is true. */
 export function truePositions(mask: Tensor): Tensor {
-  const values = data(mask) as Uint8Array
+  const values = data(needHost('nonzero', mask)) as Uint8Array
   const found: number[] = []
   for (let i = 0; i < values.length; i++) if (values[i]) found.push(i)
   return indexVector(found)
@@ -113,11 +114,11 @@ export const nonzero: Nonzero & FunctionInfo = fn<Nonzero>(
 )
 
 function coordinatesOf(x: Tensor): Tensor {
-  const positions = data(truePositions(x.dtype === bool ? x : x.ne(0))) as BigInt64Array
+  const values = needHost('nonzero', x)
+  const positions = data(truePositions(values.dtype === bool ? values : values.ne(0))) as BigInt64Array
   const strides = contiguousStrides(x.sizes)
-  const result = emptyTensor([positions.length, x.ndim], int64)
-  const bytes = result.storage.bytes()
-  const view = new BigInt64Array(bytes.buffer, bytes.byteOffset, positions.length * x.ndim)
+  const result = emptyTensor([positions.length, x.ndim], int64, x.device)
+  const view = new BigInt64Array(positions.length * x.ndim)
   for (let i = 0; i < positions.length; i++) {
     let rest = Number(positions[i])
     for (let d = 0; d < x.ndim; d++) {
@@ -126,5 +127,6 @@ function coordinatesOf(x: Tensor): Tensor {
       view[i * x.ndim + d] = BigInt(c)
     }
   }
+  writeData(result, view)
   return result
 }

@@ -7,6 +7,8 @@ import { wrapDim } from '../core/shape.ts'
 import { data, type TypedArray, writeData } from '../tensor/data.ts'
 import { namedResult } from '../tensor/return-types.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { sortOnDevice } from './device-sort.ts'
+import { needHost } from './host.ts'
 import { emptyTensor } from './launch.ts'
 import { apply, applyMany, checkTensor, describe, type FunctionInfo, fn, type Op } from './op.ts'
 import { countNaN, LineSorter } from './order.ts'
@@ -30,7 +32,7 @@ function linesOf(x: Tensor, dim: number): Lines {
   const step = x.sizes.slice(dim + 1).reduce((a, b) => a * b, 1)
   const outer = x.sizes.slice(0, dim).reduce((a, b) => a * b, 1)
   return {
-    elements: data(x),
+    elements: data(needHost('sort', x)),
     n,
     step,
     each: (visit) => {
@@ -72,6 +74,7 @@ function sortedLines(x: Tensor, dim: number, k: number, descending: boolean): [T
   const sizes = x.sizes.map((size, d) => (d === dim ? k : size))
   if (x.device.type === 'meta')
     return [emptyTensor(sizes, x.dtype, x.device), emptyTensor(sizes, int64, x.device)]
+  if (x.storage.isAsynchronous) return sortOnDevice(x, dim, k, descending)
   const lines = linesOf(x, dim)
   const count = x.ndim === 0 ? 1 : k
   const picked = new Picked(x, sizes, lines)

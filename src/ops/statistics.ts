@@ -8,6 +8,7 @@ import { type NamedResult, namedResult } from '../tensor/return-types.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { to } from './conversion.ts'
 import { tensor as makeTensor } from './creation.ts'
+import { onHost } from './host.ts'
 import { gather } from './indexing.ts'
 import { mm } from './matmul.ts'
 import { applyMany, checkTensor, type FunctionInfo, fn, type Op } from './op.ts'
@@ -82,7 +83,8 @@ function checkWeights(name: string, weights: Tensor, observations: number, kind:
     throw new RuntimeError(
       `cov(): expected ${name} to have the same numel as there are observations in the input but got ${weights.numel()} != ${observations}`,
     )
-  if (observations > 0 && Number(weights.min().item()) < 0)
+  const values = onHost(weights)
+  if (observations > 0 && values !== null && Number(values.min().item()) < 0)
     throw new RuntimeError(`cov(): ${name} cannot be negative`)
 }
 
@@ -104,7 +106,8 @@ export const cov: Cov & FunctionInfo = fn<Cov>(
     if (aweights) checkWeights('aweights', aweights, observations, 'float')
     const weights = fweights && aweights ? fweights.mul(aweights) : (fweights ?? aweights ?? null)
     const total = weights === null ? null : weights.sum()
-    if (total !== null && Number(total.item()) === 0)
+    const sumOfWeights = weights === null ? null : (onHost(weights)?.sum() ?? null)
+    if (sumOfWeights !== null && Number(sumOfWeights.item()) === 0)
       throw new RuntimeError("cov(): weights sum to zero, can't be normalized")
     const weighted = (t: Tensor) => (weights === null ? t : t.mul(weights))
     const average = weighted(rows)
@@ -171,10 +174,12 @@ function checkQuantile(x: Tensor, q: Tensor, interpolation: string): void {
     throw new RuntimeError(
       `quantile() interpolation must be one of linear, lower, higher, midpoint or nearest, but got ${interpolation}`,
     )
-  if (q.numel() > 0 && (Number(q.min().item()) < 0 || Number(q.max().item()) > 1))
+  const values = onHost(q)
+  if (values === null || q.numel() === 0) return
+  if (Number(values.min().item()) < 0 || Number(values.max().item()) > 1)
     throw new RuntimeError(
       q.ndim === 0
-        ? `quantile() q must be in the range [0, 1] but got ${q.item()}`
+        ? `quantile() q must be in the range [0, 1] but got ${values.item()}`
         : 'quantile() q values must be in the range [0, 1]',
     )
 }

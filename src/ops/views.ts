@@ -17,6 +17,7 @@ import {
 import { Tensor } from '../tensor/tensor.ts'
 import { clone, contiguous } from './conversion.ts'
 import { arange, fullTensor } from './creation.ts'
+import { needHost } from './host.ts'
 import {
   anyRequiresGrad,
   checkTensor,
@@ -454,7 +455,7 @@ export function narrow(x: Tensor, dim: number, start: number | Tensor, length: n
   if (start instanceof Tensor) {
     if (start.ndim !== 0 || start.dtype.kind !== 'int')
       throw new RuntimeError('start must be an 0-dim integral Tensor.')
-    return narrow(x, dim, Number(start.item()), length)
+    return narrow(x, dim, Number(needHost('narrow', start).item()), length)
   }
   if (x.ndim === 0) throw new RuntimeError('narrow() cannot be applied to a 0-dim tensor.')
   const d = wrapDim(dim, x.ndim)

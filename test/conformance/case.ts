@@ -41,11 +41,12 @@ export interface Tally {
 /** Counts by name, in the order in which the names came up. */
 export type PartReport = Map<string, Tally>
 
-/** Runs every case of a part, one after the other. */
+/** Runs every case of a part, one after the other. `isUnsupported` tells errors that say the same as `Unsupported`. */
 export async function runPart(
   part: Part,
   folder: string,
   only: (name: string) => boolean,
+  isUnsupported: (error: unknown) => boolean = () => false,
 ): Promise<PartReport> {
   const report: PartReport = new Map()
   for await (const one of part.cases(folder, only)) {
@@ -58,7 +59,7 @@ export async function runPart(
       await one.run()
       tally.passed++
     } catch (error) {
-      if (error instanceof Unsupported) tally.unsupported++
+      if (error instanceof Unsupported || isUnsupported(error)) tally.unsupported++
       else {
         tally.failed++
         tally.failures.push({ id: one.id, reason: describe(error) })

@@ -26,6 +26,16 @@ export async function requireDevice(device: string): Promise<void> {
   await torch.zeros(1).to(device).itemAsync()
 }
 
+/** Tells the errors with which a device refuses to make tensors of some dtypes. */
+async function refusalsOf(device: string): Promise<(error: unknown) => boolean> {
+  const { torch } = await import('./library.ts')
+  const { backendFor } = await import('../../src/backends/backend.ts')
+  const { allDTypes } = await import('../../src/core/dtype.ts')
+  const backend = backendFor(torch.device(device).type)
+  const messages = new Set(allDTypes.map((dtype) => backend.refusal?.(dtype) ?? null))
+  return (error) => error instanceof Error && messages.has(error.message)
+}
+
 /** Runs one part of the data in `folder`. */
 export async function runNamedPart(
   name: string,
@@ -42,5 +52,5 @@ export async function runNamedPart(
     const reason = `could not be loaded: ${error instanceof Error ? error.message : error}`
     return new Map([[name, { passed: 0, failed: 1, unsupported: 0, failures: [{ id: 'import', reason }] }]])
   }
-  return runPart(part, join(folder, name), only)
+  return runPart(part, join(folder, name), only, await refusalsOf(device))
 }

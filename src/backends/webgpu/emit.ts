@@ -133,6 +133,8 @@ export class ExpressionWriter {
       case 'compare': {
         const [a, b] = [this.write(e.a), this.write(e.b)]
         if (e.a.type === 'i64') return int64Compare(e.fn, a, b)
+        if (e.a.type === 'bool' && e.fn !== 'eq' && e.fn !== 'ne')
+          return `(u32(${a}) ${comparisons[e.fn]} u32(${b}))`
         if (e.a.type === 'f32' && e.fn === 'ne' && e.a === e.b) return `isNan(${a})`
         return `(${a} ${comparisons[e.fn]} ${b})`
       }
