@@ -2,7 +2,7 @@
 // pickle can build tensors, parameters, containers and plain values, and nothing else.
 
 import { Device, type DeviceLike } from '../core/device.ts'
-import { TypeError_, ValueError } from '../core/errors.ts'
+import { TypeError_ } from '../core/errors.ts'
 import type { ByteSource } from './byte-source.ts'
 import {
   type AsyncLoadSource,
@@ -13,6 +13,7 @@ import {
 } from './file-sources.ts'
 import { collect, type PreparedFile, targetPath, writeFile, writeFileAsync } from './file-targets.ts'
 import type { MapLocation } from './map-location.ts'
+import { findModuleGlobal } from './module-objects.ts'
 import { pickle } from './pickle-writer.ts'
 import { readCheckpoint } from './read-checkpoint.ts'
 import { tensorBridge } from './tensor-bridge.ts'
@@ -24,8 +25,12 @@ export type { MapLocation } from './map-location.ts'
 export interface LoadOptions {
   /** Where storages go that were saved on another device; by default everything lands on the CPU. */
   readonly mapLocation?: MapLocation
-  /** Only true, the default, is possible: no pickle ever runs code. */
-  readonly weightsOnly?: true
+  /**
+   * True, the default: only tensors, parameters and plain values are loaded. False: also whole modules of the classes of
+   * `torch.nn`, which are made again by this library's own classes; `argparse.Namespace` as a `Namespace`, which is a Map;
+   * and the tensors of TorchScript archives as a state dict. Neither runs code of the file: other classes are an error.
+   */
+  readonly weightsOnly?: boolean
 }
 
 /**
@@ -102,7 +107,12 @@ function prepare(obj: unknown, root: string): PreparedFile {
 }
 
 function readFrom(source: ByteSource, options: LoadOptions): unknown {
-  return readCheckpoint(source, tensorBridge, options.mapLocation)
+  const { mapLocation, weightsOnly = true } = options
+  return readCheckpoint(source, {
+    bridge: tensorBridge,
+    mapLocation,
+    extraGlobals: weightsOnly ? undefined : findModuleGlobal,
+  })
 }
 
 const knownOptions: readonly string[] = ['mapLocation', 'weightsOnly']
@@ -118,9 +128,8 @@ function loadOptions(
   for (const key of Object.keys(options))
     if (!knownOptions.includes(key))
       throw new TypeError_(`load: unknown option '${key}'; there are ${knownOptions.join(', ')}`)
-  if ((options.weightsOnly as boolean | undefined) === false)
-    throw new ValueError(
-      'load: weightsOnly: false is not possible, since antorcha never runs the code that a pickle names. In Python, save model.state_dict() instead of the whole model',
-    )
+  const { weightsOnly } = options
+  if (weightsOnly !== undefined && typeof weightsOnly !== 'boolean')
+    throw new TypeError_(`load: weightsOnly must be a boolean, but is ${String(weightsOnly)}`)
   return options
 }

@@ -3,8 +3,8 @@
 
 import type { ByteSource } from './byte-source.ts'
 import { UnpicklingError } from './errors.ts'
-import type { MapLocation } from './map-location.ts'
 import { unpickle } from './pickle-reader.ts'
+import type { ReadOptions } from './read-options.ts'
 import { StorageTable, type TensorBridge } from './storage-table.ts'
 
 const magicNumber = 0x1950a86a20f9469cfc6cn
@@ -13,8 +13,7 @@ const protocolVersion = 1001
 /** Reads a checkpoint in the legacy format. Throws UnpicklingError. */
 export function readLegacyCheckpoint(
   source: ByteSource,
-  bridge: TensorBridge,
-  mapLocation: MapLocation | undefined,
+  { bridge, mapLocation, extraGlobals }: ReadOptions,
 ): unknown {
   const bytes = source.read(0, source.size)
   const fail = (message: string) => new UnpicklingError(`${source.name}: ${message}`)
@@ -26,6 +25,7 @@ export function readLegacyCheckpoint(
       tensors: bridge,
       copyToStorage: (copied) => storages.copy(copied),
       start: position,
+      extraGlobals,
       persistentLoad:
         persistentLoad ??
         (() => {

@@ -33,25 +33,32 @@ function allowClass(fullName: string, call: Call): void {
   allowed.set(fullName, new PickleGlobal(fullName, call, true))
 }
 
+/** Finds what a name stands for beyond the table, by its full name. */
+export type ExtraGlobals = (fullName: string) => PickleGlobal | undefined
+
 /**
- * What a name stands for: a PickleGlobal, or the dtype of that name. Throws a plain Error for every name that is not in the
- * table, with PyTorch's text.
+ * What a name stands for: a PickleGlobal, or the dtype of that name. Throws a plain Error for every name that is neither in
+ * the table nor known to `extra`, with PyTorch's text.
  */
-export function findGlobal(moduleName: string, name: string): unknown {
+export function findGlobal(moduleName: string, name: string, extra?: ExtraGlobals): unknown {
   const module = renamedModules.get(moduleName) ?? moduleName
   const fullName = `${module}.${name}`
   if (blockedModules.has(module))
     throw new Error(
       `Trying to load unsupported GLOBAL ${fullName} whose module ${module} is blocked. The file asks for a call into the operating system: do not trust it`,
     )
-  const known = allowed.get(fullName)
+  const known = allowed.get(fullName) ?? extra?.(fullName)
   if (known !== undefined) return known
   const reason = refused.get(fullName)
   if (reason !== undefined) throw new Error(reason)
   if (module === 'torch' && dtypeNames.has(name)) return supportedDtype(name)
   const shown = module === 'builtins' ? name : fullName
+  const advice =
+    fullName.startsWith('torch.nn.modules.') && extra === undefined
+      ? 'The file holds a whole module. Pass { weightsOnly: false } to load modules of the classes of torch.nn, which runs no code; or'
+      : 'Only tensors, parameters and plain Python values can be loaded, and no code ever is:'
   throw new Error(
-    `Unsupported global: GLOBAL ${shown} was not an allowed global by default. Only tensors, parameters and plain Python values can be loaded, and no code ever is: in Python, save model.state_dict() and plain values instead`,
+    `Unsupported global: GLOBAL ${shown} was not an allowed global by default. ${advice} in Python, save model.state_dict() and plain values instead`,
   )
 }
 

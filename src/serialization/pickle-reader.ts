@@ -6,7 +6,7 @@ import { Tuple } from '../core/python.ts'
 import { Size } from '../core/shape.ts'
 import { UnpicklingError } from './errors.ts'
 import { PickleCursor } from './pickle-cursor.ts'
-import { findGlobal } from './pickle-globals.ts'
+import { type ExtraGlobals, findGlobal } from './pickle-globals.ts'
 import { op, opcodeName } from './pickle-opcodes.ts'
 import {
   BuildableObject,
@@ -34,6 +34,8 @@ export interface UnpicklerOptions {
   copyToStorage(bytes: Uint8Array): object
   /** Where in the bytes the pickle begins. */
   readonly start?: number
+  /** What names may be used besides those in pickle-globals.ts. */
+  readonly extraGlobals?: ExtraGlobals
 }
 
 /** The object of a pickle, and where in the bytes the pickle ends. Throws UnpicklingError for whatever is wrong. */
@@ -323,7 +325,7 @@ class Unpickler implements UnpicklingContext {
         break
       case op.GLOBAL: {
         const moduleName = cursor.line()
-        this.#push(findGlobal(moduleName, cursor.line()))
+        this.#push(findGlobal(moduleName, cursor.line(), this.#options.extraGlobals))
         break
       }
       case op.STACK_GLOBAL:
@@ -408,7 +410,7 @@ class Unpickler implements UnpicklingContext {
       throw new Error(
         `a global must be named by two strings, but got ${pythonTypeName(moduleName)} and ${pythonTypeName(name)}`,
       )
-    this.#push(findGlobal(moduleName, name))
+    this.#push(findGlobal(moduleName, name, this.#options.extraGlobals))
   }
 
   #call(callee: unknown, args: unknown): void {
@@ -462,6 +464,11 @@ class Unpickler implements UnpicklingContext {
   #persistent(id: unknown): void {
     if (!(id instanceof Tuple))
       throw new Error(`persistent_load id must be tuple, but got ${pythonTypeName(id)}`)
+    // The legacy format says of each class where its source lay.
+    if (id[0] === 'module' && id[1] instanceof PickleGlobal && this.#options.extraGlobals !== undefined) {
+      this.#push(id[1])
+      return
+    }
     if (id[0] !== 'storage')
       throw new Error(
         `Only persistent_load of storage is allowed, but got ${typeof id[0] === 'string' ? `'${id[0]}'` : pythonTypeName(id[0])}`,

@@ -33,6 +33,17 @@ export class FrozenSet<T = unknown> extends Set<T> {
   }
 }
 
+/** Python's argparse.Namespace, as a Map from the names of its attributes. */
+export class Namespace extends Map<string, unknown> {
+  repr(): string {
+    return `Namespace(${Array.from(this, ([name, value]) => `${name}=${pyRepr(value)}`).join(', ')})`
+  }
+
+  override toString(): string {
+    return this.repr()
+  }
+}
+
 /** Python's complex number. */
 export class Complex {
   constructor(

@@ -2,9 +2,11 @@
 
 import type { ByteSource } from './byte-source.ts'
 import { UnpicklingError } from './errors.ts'
-import type { MapLocation } from './map-location.ts'
 import { unpickle } from './pickle-reader.ts'
-import { StorageTable, type TensorBridge } from './storage-table.ts'
+import { OrderedDict } from './python-objects.ts'
+import type { ReadOptions } from './read-options.ts'
+import { findScriptGlobal, ScriptWeights } from './script-objects.ts'
+import { StorageTable } from './storage-table.ts'
 import { ZipReader } from './zip-reader.ts'
 import { ZipWriter } from './zip-writer.ts'
 
@@ -17,19 +19,24 @@ const maxVersion = 10
 /** Reads a checkpoint in the zip format. Throws UnpicklingError. */
 export function readTorchArchive(
   source: ByteSource,
-  bridge: TensorBridge,
-  mapLocation: MapLocation | undefined,
+  { bridge, mapLocation, extraGlobals }: ReadOptions,
 ): unknown {
   const zip = new ZipReader(source)
   const root = findRoot(source, zip)
+  const isScript = zip.entries.has(`${root}/constants.pkl`)
+  if (isScript && extraGlobals === undefined)
+    throw new UnpicklingError(
+      `${source.name}: this is a TorchScript archive (torch.jit.save), a program rather than a checkpoint. Pass { weightsOnly: false } to load its tensors as a state dict, without running anything; or in Python, save model.state_dict() with torch.save`,
+    )
   checkRecords(source, zip, root)
   const pickle = zip.read(`${root}/data.pkl`, maxPickleSize)
   const storages = new StorageTable(bridge, mapLocation)
   const entryName = (key: string) => `${root}/data/${key}`
   try {
-    return unpickle(pickle, {
+    const { value } = unpickle(pickle, {
       name: `${source.name}: data.pkl`,
       tensors: bridge,
+      extraGlobals: isScript ? findScriptGlobal : extraGlobals,
       copyToStorage: (bytes) => storages.copy(bytes),
       persistentLoad: (id) =>
         storages.load(
@@ -44,7 +51,10 @@ export function readTorchArchive(
           },
           ({ key }, target) => zip.readInto(entryName(key), target),
         ),
-    }).value
+    })
+    if (!isScript) return value
+    if (value instanceof ScriptWeights) return new OrderedDict(value)
+    throw new UnpicklingError(`${source.name}: the TorchScript archive holds no module`)
   } catch (error) {
     storages.free()
     throw error
@@ -65,10 +75,6 @@ function findRoot(source: ByteSource, zip: ZipReader): string {
           ? `'${first}' is in no folder, so this zip archive is no checkpoint of torch.save`
           : `'${name}' is not in the folder '${root}/', so this zip archive is no checkpoint of torch.save`,
       )
-  if (zip.entries.has(`${root}/constants.pkl`))
-    throw fail(
-      'this is a TorchScript archive (torch.jit.save), a program rather than a checkpoint: in Python, save model.state_dict() with torch.save',
-    )
   if (!zip.entries.has(`${root}/data.pkl`))
     throw fail(`there is no '${root}/data.pkl', so this zip archive is no checkpoint of torch.save`)
   return root

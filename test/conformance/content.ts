@@ -1,11 +1,11 @@
 // Comparing the content of a checkpoint with what is recorded of it: kinds of containers, values, tensors that share memory.
 
 import { Tuple } from '../../src/core/python.ts'
-import { Mismatch, Unsupported } from './case.ts'
+import { Mismatch } from './case.ts'
 import { compare, exact, isTensor, show } from './compare.ts'
 import { decode, decodeFloat, type Json, marker } from './decode.ts'
 import { bytesOfBase64, itemSize } from './elements.ts'
-import { find, type Tensor } from './library.ts'
+import { find, type Module, type Tensor, torch } from './library.ts'
 
 /** Throws `Unsupported` if recorded content has a dtype or a kind of value that the library lacks. */
 export function requireKinds(json: Json): void {
@@ -88,10 +88,31 @@ export async function compareContent(actual: unknown, expected: Json, path = '')
       return compare(actual.detach(), value, exact, path)
     }
     case '$module':
-      throw new Unsupported('whole modules')
+      return compareModule(actual, content as unknown as RecordedModule, path)
     default:
       throw new Error(`unknown kind of recorded content: ${kind}`)
   }
+}
+
+interface RecordedModule {
+  class: string
+  training: boolean
+  text: string
+  parameters: [string, Json][]
+  buffers: [string, Json][]
+}
+
+async function compareModule(actual: unknown, expected: RecordedModule, path: string): Promise<void> {
+  const className = expected.class.slice(expected.class.lastIndexOf('.') + 1)
+  if (!(actual instanceof torch.nn.Module) || actual.constructor.name !== className)
+    throw mismatch(path, `a module ${className}`, actual)
+  if (actual.training !== expected.training)
+    throw mismatch(path, `training=${expected.training}`, !expected.training)
+  if (String(actual) !== expected.text) throw mismatch(path, expected.text, String(actual))
+  // Parameters without a shape yet are not recorded.
+  const parameters = [...actual.namedParameters()].filter(([, parameter]) => !torch.nn.isLazy(parameter))
+  await compareDict(new Map(parameters), expected.parameters, false, path)
+  await compareDict(new Map(actual.namedBuffers()), expected.buffers, false, path)
 }
 
 async function compareItems(
@@ -158,9 +179,15 @@ export function follow(root: unknown, path: readonly string[]): unknown {
     return undefined
   }
   if (Array.isArray(root)) return match(root[Number(path[0])], 1)
+  if (root instanceof torch.nn.Module) return stateOf(root).get(path.join('/'))
   if (root !== null && typeof root === 'object' && !isTensor(root))
     return match((root as Record<string, unknown>)[path[0]], 1)
   return undefined
+}
+
+function stateOf(module: Module): Map<string, Tensor> {
+  const parameters = module.namedParameters({ removeDuplicate: false })
+  return new Map<string, Tensor>([...parameters, ...module.namedBuffers({ removeDuplicate: false })])
 }
 
 /** What is recorded of a tensor besides its elements. */
