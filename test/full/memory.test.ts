@@ -46,4 +46,17 @@ describe('memory', () => {
       expect(intact()).toBe(true)
     }
   })
+
+  // Without the addon evacuation moves such memory out.
+  test.skipIf(torch.config().native === null)(
+    'what lived long is given back as soon as it is dead, without a turn of the event loop',
+    () => {
+      const before = cpuBackend.arena.statistics().evacuations
+      for (let round = 0; round < 8; round++) {
+        const results = Array.from({ length: 20 }, () => torch.ones(2_500_000))
+        expect(results.every((x) => x.at(0).item() === 1)).toBe(true)
+      }
+      expect(cpuBackend.arena.statistics().evacuations).toBe(before)
+    },
+  )
 })

@@ -99,7 +99,9 @@ function collectorOf(addon: Addon): Collector | null {
   return {
     watch: addon.watch,
     collect: (kind) => {
-      collect({ type: kind, execution: 'sync' })
+      // V8 11 takes any argument at all as a request for young objects only.
+      if (kind === 'major') collect()
+      else collect({ type: 'minor', execution: 'sync' })
     },
     drain: (released) => {
       for (;;) {
