@@ -52,8 +52,8 @@ describe('memory', () => {
     'what lived long is given back as soon as it is dead, without a turn of the event loop',
     () => {
       const before = cpuBackend.arena.statistics().evacuations
-      for (let round = 0; round < 8; round++) {
-        const results = Array.from({ length: 20 }, () => torch.ones(2_500_000))
+      for (let round = 0; round < 12; round++) {
+        const results = Array.from({ length: 10 }, () => torch.ones(2_500_000))
         expect(results.every((x) => x.at(0).item() === 1)).toBe(true)
       }
       expect(cpuBackend.arena.statistics().evacuations).toBe(before)
