@@ -41,6 +41,8 @@ export interface Backend {
   embed?(allocation: Allocation, within: Allocation, offset: number): void
   /** Gives memory back; whoever uses the allocation all the same gets a RuntimeError with this message. */
   forget?(allocation: Allocation, message: string): void
+  /** Sorts lines in linear time. Elsewhere sorting is made of kernels. */
+  sort?(request: SortRequest): void
   /** How many launches ran code generated from their kernel so far, and not a hand-written form of it. */
   readonly generatedLaunches?: number
   /** The bytes themselves, where the device can be read synchronously; valid until the next allocation or launch. */
@@ -54,6 +56,27 @@ export interface Backend {
   known?(allocation: Allocation): Uint8Array | null
   /** Why there can be no tensors of a dtype, or null where there can. */
   refusal?(dtype: DType): string | null
+}
+
+/** Lines of numbers to be sorted: `outer` times `step` lines of `n` elements lie side by side, `step` apart, in C order. */
+export interface SortRequest {
+  readonly dtype: DType
+  readonly source: Allocation
+  /** The element at which the first line starts. */
+  readonly offset: number
+  readonly outer: number
+  readonly n: number
+  readonly step: number
+  /** From the largest down. Equal elements stay in their order; NaN is the largest, -0 equals 0. */
+  readonly descending: boolean
+  /** How many places of the sorted order are wanted, and the first of them, given how many elements of the line are NaN. */
+  readonly count: number
+  from(nans: number): number
+  /** Take the elements at these places and their positions in the line, laid out as the lines are. */
+  readonly values: Allocation | null
+  readonly positions: Allocation
+  /** Positions are int32 numbers, not int64. */
+  readonly narrow: boolean
 }
 
 /** A kernel with all that a launch of it needs. */

@@ -1,5 +1,5 @@
 // Sorting along a dimension, and what follows from an order: the k largest, the k-th, the median, the mode.
-// Orders are found on the CPU; gradients go back to where the values came from.
+// Orders are the backend's (order.ts); gradients go back to where the values came from.
 
 import { bool, type DType, int64, scalarTypeName } from '../core/dtype.ts'
 import { IndexError, NotImplementedError, RuntimeError, TypeError_ } from '../core/errors.ts'
@@ -8,115 +8,33 @@ import { data, type TypedArray, writeData } from '../tensor/data.ts'
 import { namedResult } from '../tensor/return-types.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { sortOnDevice } from './device-sort.ts'
-import { needHost } from './host.ts'
 import { emptyTensor } from './launch.ts'
 import { apply, applyMany, checkTensor, describe, type FunctionInfo, fn, type Op } from './op.ts'
-import { countNaN, LineSorter } from './order.ts'
+import { atPlaces } from './order.ts'
 import { type ReduceOptions, sum, type ValuesIndices, valueGradient } from './reductions.ts'
+import { reshape } from './views.ts'
 
-// ---- lines along a dimension ------------------------------------------------------------------------------------------
-
-/** A tensor's elements in C order, as lines along one dimension. */
-interface Lines {
-  readonly elements: TypedArray
-  /** Elements of a line. */
-  readonly n: number
-  /** Steps between neighbours of a line. */
-  readonly step: number
-  /** Calls `visit` for every line, with its number and the position of its first element. */
-  each(visit: (line: number, base: number) => void): void
-}
-
-function linesOf(x: Tensor, dim: number): Lines {
-  const n = x.ndim === 0 ? 1 : x.sizes[dim]
-  const step = x.sizes.slice(dim + 1).reduce((a, b) => a * b, 1)
-  const outer = x.sizes.slice(0, dim).reduce((a, b) => a * b, 1)
-  return {
-    elements: data(needHost('sort', x)),
-    n,
-    step,
-    each: (visit) => {
-      for (let o = 0, line = 0; o < outer; o++)
-        for (let i = 0; i < step; i++, line++) visit(line, o * n * step + i)
-    },
-  }
-}
-
-/** Values and indices to be written along a dimension of a result, line by line. */
-class Picked {
-  readonly values: Tensor
-  readonly indices: Tensor
-  private readonly elements: TypedArray
-  private readonly positions: Int32Array
-
-  constructor(x: Tensor, sizes: readonly number[], lines: Lines) {
-    this.values = emptyTensor(sizes, x.dtype, x.device)
-    this.indices = emptyTensor(sizes, int64, x.device)
-    const count = this.values.numel()
-    this.positions = new Int32Array(count)
-    this.elements = new (lines.elements.constructor as new (length: number) => TypedArray)(count)
-  }
-
-  set(to: number, lines: Lines, base: number, position: number): void {
-    this.positions[to] = position
-    this.elements[to] = lines.elements[base + position * lines.step]
-  }
-
-  finish(): [Tensor, Tensor] {
-    writeData(this.values, this.elements)
-    writeData(this.indices, this.positions)
-    return [this.values, this.indices]
-  }
-}
+// ---- places in the order of a line ------------------------------------------------------------------------------------
 
 /** The first `k` elements of every sorted line, along the same dimension. */
 function sortedLines(x: Tensor, dim: number, k: number, descending: boolean): [Tensor, Tensor] {
-  const sizes = x.sizes.map((size, d) => (d === dim ? k : size))
-  if (x.device.type === 'meta')
-    return [emptyTensor(sizes, x.dtype, x.device), emptyTensor(sizes, int64, x.device)]
   if (x.storage.isAsynchronous) return sortOnDevice(x, dim, k, descending)
-  const lines = linesOf(x, dim)
-  const count = x.ndim === 0 ? 1 : k
-  const picked = new Picked(x, sizes, lines)
-  const sorter = new LineSorter(lines.elements, lines.n, descending)
-  lines.each((line, base) => {
-    const order = sorter.first(base, lines.step, count)
-    const start = Math.floor(line / lines.step) * count * lines.step + (line % lines.step)
-    for (let i = 0; i < count; i++) picked.set(start + i * lines.step, lines, base, order[i])
-  })
-  return picked.finish()
+  const { values, positions } = atPlaces(x, dim, { descending, count: x.ndim === 0 ? 1 : k })
+  return [values, positions]
 }
 
-/** One element of every line, given by its position in the line. */
-function pickOfLines(
-  x: Tensor,
-  dim: number,
-  keepdim: boolean,
-  position: (lines: Lines, base: number) => number,
-): [Tensor, Tensor] {
-  const sizes = keepdim
-    ? x.sizes.map((size, d) => (d === dim ? 1 : size))
-    : x.sizes.filter((_, d) => d !== dim)
-  if (x.device.type === 'meta')
-    return [emptyTensor(sizes, x.dtype, x.device), emptyTensor(sizes, int64, x.device)]
-  const lines = linesOf(x, dim)
-  const picked = new Picked(x, sizes, lines)
-  lines.each((line, base) => picked.set(line, lines, base, position(lines, base)))
-  return picked.finish()
-}
-
-/** A position within the sorted line, worked out from the number of NaNs. */
+/** The element of every line at a place that is worked out from the number of NaNs. */
 function ranked(
   x: Tensor,
   dim: number,
   keepdim: boolean,
   rank: (n: number, nans: number) => number,
 ): [Tensor, Tensor] {
-  let sorter: LineSorter | null = null
-  return pickOfLines(x, dim, keepdim, ({ elements, n, step }, base) => {
-    sorter ??= new LineSorter(elements, n, false)
-    return sorter.at(base, step, rank(n, countNaN(elements, n, base, step)))
-  })
+  const n = x.ndim === 0 ? 1 : x.sizes[dim]
+  const { values, positions } = atPlaces(x, dim, { count: 1, from: (nans) => rank(n, nans) })
+  if (keepdim || x.ndim === 0) return [values, positions]
+  const sizes = x.sizes.filter((_, d) => d !== dim)
+  return [reshape(values, sizes), reshape(positions, sizes)]
 }
 
 const medianRank = (n: number, nans: number): number => (nans > 0 ? n - nans : (n - 1) >> 1)
@@ -308,14 +226,10 @@ interface MedianAttributes {
 }
 
 function medianOfAll(x: Tensor, rank: (n: number, nans: number) => number): Tensor {
+  const n = x.numel()
+  if (n > 0 || x.device.type === 'meta') return reshape(ranked(reshape(x, [-1]), 0, true, rank)[0], [])
   const result = emptyTensor([], x.dtype, x.device)
-  if (x.device.type === 'meta') return result
-  const elements = data(x)
-  const n = elements.length
-  if (n > 0) {
-    const at = new LineSorter(elements, n, false).at(0, 1, rank(n, countNaN(elements, n, 0, 1)))
-    writeData(result, elements.subarray(at, at + 1))
-  } else writeData(result, [x.dtype.kind === 'float' ? NaN : medianOfNothing(x.dtype)])
+  writeData(result, [x.dtype.kind === 'float' ? NaN : medianOfNothing(x.dtype)])
   return result
 }
 
@@ -390,30 +304,48 @@ export const nanmedian: Median & FunctionInfo = medianFunction(
 
 const modeOp: Op<{ readonly dim: number; readonly keepdim: boolean }> = {
   node: 'ModeBackward0',
-  forward: ([x], { dim, keepdim }) => {
-    let sorter: LineSorter | null = null
-    return pickOfLines(x, dim, keepdim, ({ elements, n, step }, base) => {
-      sorter ??= new LineSorter(elements, n, false)
-      return modePosition(elements, sorter.sort(base, step), base, step)
-    })
-  },
+  forward: ([x], { dim, keepdim }) => modes(x, dim, keepdim),
   nonDifferentiable: [1],
   savesOutputs: [1],
   backward: ([g], c) => [valueGradient(g!, c.output(1), c.attributes, c.inputSizes[0])],
 }
 
-/** The last position of the longest run of equal elements, of several the first. */
-function modePosition(elements: TypedArray, order: Int32Array, base: number, step: number): number {
+// Of every line the longest run of equal elements, of several the first, and the last position in it.
+function modes(x: Tensor, dim: number, keepdim: boolean): [Tensor, Tensor] {
+  const n = x.ndim === 0 ? 1 : x.sizes[dim]
+  const kept = x.sizes.map((size, d) => (d === dim ? 1 : size))
+  const sizes = keepdim ? kept : x.sizes.filter((_, d) => d !== dim)
+  const values = emptyTensor(sizes, x.dtype, x.device)
+  const indices = emptyTensor(sizes, int64, x.device)
+  if (x.device.type === 'meta' || values.numel() === 0) return [values, indices]
+  const sorted = atPlaces(x, dim, { count: n, narrow: true })
+  const [elements, order] = [data(sorted.values), data(sorted.positions)]
+  const step = x.sizes.slice(dim + 1).reduce((a, b) => a * b, 1)
+  const lines = values.numel()
+  const modeValues = elements.slice(0, lines)
+  const modePositions = new Int32Array(lines)
+  for (let line = 0; line < lines; line++) {
+    const base = Math.floor(line / step) * n * step + (line % step)
+    const at = base + endOfLongestRun(elements, n, base, step) * step
+    modeValues[line] = elements[at]
+    modePositions[line] = Number(order[at])
+  }
+  writeData(values, modeValues)
+  writeData(indices, modePositions)
+  return [values, indices]
+}
+
+function endOfLongestRun(elements: TypedArray, n: number, base: number, step: number): number {
   let best = 0
   let longest = 0
   let length = 0
-  for (let i = 0; i < order.length; i++) {
+  for (let i = 0; i < n; i++) {
     length++
-    const value = elements[base + order[i] * step]
-    const next = i + 1 < order.length ? elements[base + order[i + 1] * step] : null
+    const value = elements[base + i * step]
+    const next = i + 1 < n ? elements[base + (i + 1) * step] : null
     if (next !== null && (next === value || (Number.isNaN(next) && Number.isNaN(value)))) continue
     if (length > longest) {
-      best = order[i]
+      best = i
       longest = length
     }
     length = 0

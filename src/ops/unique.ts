@@ -7,7 +7,8 @@ import { data, type TypedArray, writeData } from '../tensor/data.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { emptyTensor } from './launch.ts'
 import { applyMany, checkTensor, type FunctionInfo, fn, type Op } from './op.ts'
-import { LineSorter } from './order.ts'
+import { atPlaces } from './order.ts'
+import { reshape } from './views.ts'
 
 export interface UniqueOptions {
   /** Also give, for every element, where its value stands in the result. */
@@ -51,9 +52,11 @@ function inOrder(n: number): Int32Array {
 }
 
 /** NaN equals nothing, not even itself: every NaN is one of its own. */
-function groupElements(elements: TypedArray, consecutive: boolean): Groups {
+function groupElements(x: Tensor, elements: TypedArray, consecutive: boolean): Groups {
   const n = elements.length
-  const order = consecutive ? inOrder(n) : new LineSorter(elements, n, false).sort(0, 1)
+  const order = consecutive
+    ? inOrder(n)
+    : (data(atPlaces(reshape(x, [-1]), 0, { count: n, narrow: true }).positions) as Int32Array)
   return group(order, (a, b) => elements[a] === elements[b])
 }
 
@@ -115,7 +118,7 @@ function tensorOf(values: ArrayLike<number>, sizes: readonly number[]): Tensor {
 function run(x: Tensor, { dim, consecutive }: Attributes): Tensor[] {
   if (dim === null) {
     const elements = data(x)
-    const { firsts, inverse, counts } = groupElements(elements, consecutive)
+    const { firsts, inverse, counts } = groupElements(x, elements, consecutive)
     const output = emptyTensor([firsts.length], x.dtype)
     const picked = elements.slice(0, firsts.length)
     for (let i = 0; i < firsts.length; i++) picked[i] = elements[firsts[i]]

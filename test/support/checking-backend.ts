@@ -172,6 +172,7 @@ export function checkLaunches(body: () => void): { launches: RecordedLaunch[]; d
     allocate: (n) => cpuBackend.allocate(n),
     free: (a) => cpuBackend.free(a),
     bytes: (a) => cpuBackend.bytes(a),
+    sort: (request) => cpuBackend.sort(request),
     launch: (kernel, launch) => checked(kernel, launch, () => cpuBackend.launch(kernel, launch)),
     launchFlat: (kernel, n, storages, offsets, scalars) => {
       const operands = storages.map((storage, i) => ({ storage, offset: offsets[i], strides: [1] }))

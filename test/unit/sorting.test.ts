@@ -5,8 +5,9 @@ import { registerBackend } from '../../src/backends/backend.ts'
 import { cpuBackend } from '../../src/backends/cpu/cpu.ts'
 import * as torch from '../../src/ops/index.ts'
 import '../../src/tensor/methods.ts'
-import { bool, float16, float32, float64, int32, int64, uint8 } from '../../src/core/dtype.ts'
-import { LineSorter } from '../../src/ops/order.ts'
+import { bfloat16, bool, float16, float32, float64, int32, int64, uint8 } from '../../src/core/dtype.ts'
+import { capture } from '../../src/graph/capture.ts'
+import { atPlaces } from '../../src/ops/order.ts'
 import type { Tensor } from '../../src/tensor/tensor.ts'
 
 registerBackend(cpuBackend)
@@ -53,22 +54,60 @@ describe('the order of a line', () => {
           BigInt64Array.from(whole, (x) => BigInt(x) * 2n ** 53n + BigInt(x % 5)),
         ]
         for (const line of lines) {
-          const order = Array.from(new LineSorter(line, n, descending).sort(0, 1))
           const expected = expectedOrder(line, descending)
-          expect(order).toEqual(expected)
-          const sorter = new LineSorter(line, n, descending)
+          const x = torch.tensor(line)
+          const places = (from: number, count: number): unknown =>
+            atPlaces(x, 0, { descending, count, from: () => from }).positions.tolist()
+          expect(places(0, n)).toEqual(expected)
           for (const k of [1, 7, 400]) {
             if (k > n) continue
-            expect(Array.from(sorter.first(0, 1, k).subarray(0, k))).toEqual(expected.slice(0, k))
-            expect(sorter.at(0, 1, k - 1)).toBe(expected[k - 1])
+            expect(places(0, k)).toEqual(expected.slice(0, k))
+            expect(places(k - 1, 1)).toEqual(expected.slice(k - 1, k))
+            expect(places(n - k, k)).toEqual(expected.slice(n - k))
           }
         }
       })
 
-  test('with a step', () => {
-    const sorter = new LineSorter(Float32Array.of(5, 9, 3, 8, 4, 7), 3, false)
-    expect(Array.from(sorter.sort(0, 2))).toEqual([1, 2, 0])
-    expect(Array.from(sorter.sort(1, 2))).toEqual([2, 1, 0])
+  // Long lines have larger digits; 64-bit keys are moved by half.
+  for (const dtype of [float16, bfloat16, float32, float64, int64])
+    test(`of 20,000 elements of ${dtype.name}, along the first dimension`, () => {
+      const x = torch.tensor(randoms(20000, 3).map((v) => v * 2 ** 40)).to(dtype)
+      const pairs = x.reshape(10000, 2)
+      const { values, indices } = pairs.sort(0)
+      for (const column of [0, 1]) {
+        const line = pairs.select(1, column)
+        const expected = expectedOrder(line.data(), false)
+        expect(indices.select(1, column).tolist()).toEqual(expected)
+        expect(values.select(1, column).tolist()).toEqual(line.at(torch.tensor(expected)).tolist())
+      }
+      expect(x.sort({ descending: true }).indices.tolist()).toEqual(expectedOrder(x.data(), true))
+      expect(x.kthvalue(12345).indices.item()).toBe(expectedOrder(x.data(), false)[12344])
+    })
+
+  test('equal keys need no digits', () => {
+    expect(torch.zeros(100).argsort().tolist()).toEqual(Array.from({ length: 100 }, (_, i) => i))
+    expect(torch.zeros(100).topk(3).indices.tolist()).toEqual([0, 1, 2])
+    expect(torch.full([100], NaN).median().item()).toBeNaN()
+  })
+
+  test('integers at both ends of their range', () => {
+    const ends = [2n ** 63n - 1n, -(2n ** 63n), 0n, -1n, 1n]
+    const x = torch.tensor(
+      BigInt64Array.from([...ends, ...ends, ...ends, ...ends, ...ends, ...ends, ...ends]),
+    )
+    expect(x.argsort().tolist()).toEqual(expectedOrder(x.data(), false))
+    expect(x.sort().values.data()[0]).toBe(-(2n ** 63n))
+  })
+
+  test('a captured graph sorts what it is given', () => {
+    const run = capture((x: Tensor) => x.mul(2).sort().values)
+    for (const values of [
+      [3, 1, 2],
+      [5, 9, 7],
+      [4, 6, 1],
+      [0, -1, 8],
+    ])
+      expect(run(floats(values)).tolist()).toEqual([...values].sort((a, b) => a - b).map((v) => 2 * v))
   })
 })
 

@@ -2,7 +2,7 @@
 
 import { hostMath } from '../../kernels/hostmath.ts'
 import type { Kernel, Launch } from '../../kernels/kernel.ts'
-import type { Allocation, Backend, Program, ProgramLaunch } from '../backend.ts'
+import type { Allocation, Backend, Program, ProgramLaunch, SortRequest } from '../backend.ts'
 import { recording } from '../recording.ts'
 import { Arena, type ArenaAllocation } from './arena.ts'
 import { costOf } from './cost.ts'
@@ -16,6 +16,7 @@ import { putScalar } from './scalars.ts'
 import './native-product.ts'
 import './gemm.ts'
 import './small-product.ts'
+import { sortLines } from './sort.ts'
 import { chunkOf, LEAST_WORK, runsOnWorkers } from './split.ts'
 import { runOnThreads } from './threads.ts'
 import { tuned } from './tuned.ts'
@@ -64,6 +65,30 @@ class CpuBackend implements Backend {
     if (recording.recorder !== null) recording.recorder.accessed(allocation)
     const pointer = this.arena.locate(allocation as ArenaAllocation)
     return this.arena.heap.u8.subarray(pointer, pointer + allocation.nbytes)
+  }
+
+  sort(request: SortRequest): void {
+    const { arena } = this
+    const { source, values, positions, dtype } = request
+    for (const allocation of [source, values, positions])
+      if (allocation !== null) recording.recorder?.accessed(allocation)
+    arena.clock++
+    const locate = (allocation: Allocation) => arena.locate(allocation as ArenaAllocation)
+    const run = () =>
+      sortLines(
+        arena,
+        request,
+        locate(source) + request.offset * dtype.itemsize,
+        values === null ? 0 : locate(values),
+        locate(positions),
+      )
+    try {
+      run()
+    } catch {
+      arena.startOver()
+      run()
+    }
+    arena.clock++
   }
 
   private readonly compile = (kernel: Kernel, layout: Layout): Compiled => {
