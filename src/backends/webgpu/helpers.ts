@@ -1,6 +1,7 @@
 // WGSL functions that rendered kernels use: what the language lacks. Only those used are put into a shader.
 
 import { int64Helpers } from './int64.ts'
+import { specialHelpers } from './special-functions.ts'
 
 export interface Helper {
   readonly name: string
@@ -194,7 +195,7 @@ const helpers: readonly Helper[] = [
   },
 ]
 
-const all: readonly Helper[] = [...helpers, ...int64Helpers]
+const all: readonly Helper[] = [...helpers, ...int64Helpers, ...specialHelpers]
 
 /** The helper functions that a shader's body calls, and those that they call. */
 export function helpersFor(body: string): string[] {
