@@ -7,7 +7,16 @@ import { collapse, sortByStride } from '../dimensions.ts'
 import { hashOf, hasShape, shapeOf } from '../launch-shape.ts'
 import { maximumAt, type WordLayout } from './parameters.ts'
 import { type Pipeline, pipelineFor } from './pipelines.ts'
-import { isSerial, isShareable, MOST_GROUPS, type Mode, renderWgsl, WORKGROUP } from './render.ts'
+import { planProduct, renderProduct } from './product.ts'
+import {
+  isSerial,
+  isShareable,
+  MOST_GROUPS,
+  type Mode,
+  renderWgsl,
+  type Shader,
+  WORKGROUP,
+} from './render.ts'
 
 /** A launch that needs nothing but its memories, offsets and scalars any more. */
 export interface Planned {
@@ -26,10 +35,8 @@ interface Known extends Planned {
 
 /** A kernel forgets its launches when it has been used in more shapes than this. */
 const mostShapes = 64
-/** A workgroup shares loops of so many steps or more. */
-const leastSharedSteps = 32
-/** From so many positions on, each has work enough for an invocation, unless neighbours in the loop lie side by side. */
-const manyPositions = 4096
+/** From so many positions on there is work for all of a GPU; a workgroup then shares a loop only to read side by side. */
+const manyPositions = 1024
 
 /** Finds what was planned for a launch like this one, or plans it. `memories` numbers the operands' memories. */
 export function planned(kernel: Kernel, launch: Launch, memories: readonly number[]): Planned {
@@ -68,23 +75,54 @@ function plan(kernel: Kernel, launch: Launch, memories: readonly number[]): Plan
     collapse(outer, outerStrides)
   }
   if (loop.length > 0 && !kernel.usesLoopIndex) collapse(loop, loopStrides)
+  const tiled = planProduct(kernel, launch, outer, outerStrides, loop, loopStrides, memories)
+  if (tiled !== null) {
+    const { variant } = tiled
+    const key = `webgpu:product:${JSON.stringify(variant)}`
+    const shader = shaderOf(kernel, key, () => renderProduct(kernel, variant))
+    return finish(kernel, launch, shader, tiled.outer, tiled.loop, tiled.strides, tiled.groups)
+  }
   const positions = product(outer)
   const steps = product(loop)
   const inner = loop.length - 1
   const sideBySide = inner >= 0 && loopStrides.some((s) => s[inner] === 1)
   const mode: Mode = isSerial(kernel)
     ? 'serial'
-    : isShareable(kernel) && steps >= leastSharedSteps && (positions < manyPositions || sideBySide)
+    : isShareable(kernel) && (positions < manyPositions ? steps >= 64 : sideBySide && steps >= 128)
       ? 'group'
       : 'each'
   const variant = { outerRank: outer.length, loopRank: loop.length, mode, memories }
   const key = `webgpu:${mode}:${outer.length}:${loop.length}:${memories.join()}`
-  let shader = kernel.compiled.get(key) as { pipeline: Pipeline; layout: WordLayout } | undefined
+  const shader = shaderOf(kernel, key, () => renderWgsl(kernel, variant))
+  const strides = outerStrides.map((s, o) => [...s, ...loopStrides[o]])
+  const groups = mode === 'serial' ? 1 : mode === 'group' ? positions : Math.ceil(positions / WORKGROUP)
+  return finish(kernel, launch, shader, outer, loop, strides, groups)
+}
+
+interface Compiled {
+  readonly pipeline: Pipeline
+  readonly layout: WordLayout
+}
+
+function shaderOf(kernel: Kernel, key: string, render: () => Shader): Compiled {
+  let shader = kernel.compiled.get(key) as Compiled | undefined
   if (shader === undefined) {
-    const { code, written, layout } = renderWgsl(kernel, variant)
+    const { code, written, layout } = render()
     shader = { pipeline: pipelineFor(kernel.name, code, written, layout.words), layout }
     kernel.compiled.set(key, shader)
   }
+  return shader
+}
+
+function finish(
+  kernel: Kernel,
+  launch: Launch,
+  shader: Compiled,
+  outer: readonly number[],
+  loop: readonly number[],
+  strides: readonly (readonly number[])[],
+  groups: number,
+): Planned {
   const { layout } = shader
   const words = new Int32Array(layout.words)
   outer.forEach((extent, d) => {
@@ -94,22 +132,13 @@ function plan(kernel: Kernel, launch: Launch, memories: readonly number[]): Plan
     words[layout.loopExtent(d)] = extent
   })
   launch.operands.forEach(({ atStrides = [] }, o) => {
-    outerStrides[o].forEach((stride, d) => {
+    strides[o].forEach((stride, d) => {
       words[layout.stride(o, d)] = stride
-    })
-    loopStrides[o].forEach((stride, d) => {
-      words[layout.stride(o, outer.length + d)] = stride
     })
     if (atStrides.length > maximumAt) throw new RuntimeError(`kernel ${kernel.name}: too many coordinates`)
     atStrides.forEach((stride, i) => {
       words[layout.atStride(o, i)] = stride
     })
   })
-  const groups = mode === 'serial' ? 1 : mode === 'group' ? positions : Math.ceil(positions / WORKGROUP)
-  return {
-    ...shader,
-    words,
-    x: Math.min(groups, MOST_GROUPS),
-    y: Math.ceil(groups / MOST_GROUPS),
-  }
+  return { ...shader, words, x: Math.min(groups, MOST_GROUPS), y: Math.ceil(groups / MOST_GROUPS) }
 }
