@@ -42,6 +42,7 @@ function copyKernel(from: DType, to: DType): Kernel {
 
 /** Writes one tensor's values (broadcast, converted) to another's memory, without a word to autograd. */
 export function copyRaw(into: Tensor, from: Tensor): Tensor {
+  if (!from.device.equals(into.device) && into.device.type !== 'meta') return copyBetween(into, from)
   launch(
     into.device,
     copyKernel(from.dtype, into.dtype),
@@ -50,6 +51,13 @@ export function copyRaw(into: Tensor, from: Tensor): Tensor {
     [broadcastOperand(from, into.sizes), operand(into)],
   )
   return into
+}
+
+/** Writes a tensor's values to one on another device. Throws where they would have to be waited for. */
+function copyBetween(into: Tensor, from: Tensor): Tensor {
+  if (from.device.type === 'meta') throw new NotImplementedError('Cannot copy out of meta tensor; no data!')
+  const converted = from.dtype === into.dtype ? from : copyOf(from, contiguousStrides(from.sizes), into.dtype)
+  return copyRaw(into, toDevice(converted, into.device, into.dtype))
 }
 
 /** A new tensor of these strides with a tensor's values, in another dtype where given. */

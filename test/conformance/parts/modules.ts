@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { callModule, construct } from '../adapt.ts'
 import { type Case, Mismatch, type Part, Unsupported } from '../case.ts'
 import { compare } from '../compare.ts'
-import { type Decoding, decode, decodeDType, type Json } from '../decode.ts'
+import { type Decoding, decode, decodeDType, type Json, target } from '../decode.ts'
 import { namesIn, readJsonLines } from '../files.ts'
 import { find, type Module, type Tensor, torch } from '../library.ts'
 import { compareGradient, gradients } from './ops.ts'
@@ -68,6 +68,7 @@ async function runModule(one: ModuleCase): Promise<void> {
   const module = build(one)
   expectText(String(module), one.repr, 'repr')
   module.to(decodeDType(one.dtype))
+  if (target.device !== 'cpu') module.to(target.device)
 
   const root = {
     inputs: (one.inputs ?? []).map((input) => decode(input)),
