@@ -46,6 +46,12 @@ type InPlaceMethods = {
     : never
 }
 
+/** The tensor itself. Throws where it cannot be read synchronously. */
+function readable(x: Tensor): Tensor {
+  if (x.storage.isAsynchronous) x.storage.bytes()
+  return x
+}
+
 /** Methods that are no functions of `torch`. */
 const methodsOnly = {
   ...inPlaceOnly,
@@ -56,11 +62,11 @@ const methodsOnly = {
   registerHook,
   registerPostAccumulateGradHook,
   where: whereMethod,
-  data,
+  data: (x: Tensor) => data(readable(x)),
   dataAsync,
-  item,
+  item: (x: Tensor) => item(readable(x)),
   itemAsync,
-  tolist,
+  tolist: (x: Tensor) => tolist(readable(x)),
   tolistAsync,
   newEmpty,
   newFull,

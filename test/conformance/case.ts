@@ -41,15 +41,24 @@ export interface Tally {
 /** Counts by name, in the order in which the names came up. */
 export type PartReport = Map<string, Tally>
 
-/** Runs every case of a part, one after the other. `isUnsupported` tells errors that say the same as `Unsupported`. */
+export interface RunOptions {
+  /** Tells errors that say the same as `Unsupported`. */
+  isUnsupported?: (error: unknown) => boolean
+  /** Runs each `every`-th case only. */
+  every?: number
+}
+
+/** Runs the cases of a part, one after the other. */
 export async function runPart(
   part: Part,
   folder: string,
   only: (name: string) => boolean,
-  isUnsupported: (error: unknown) => boolean = () => false,
+  { isUnsupported = () => false, every = 1 }: RunOptions = {},
 ): Promise<PartReport> {
   const report: PartReport = new Map()
+  let count = 0
   for await (const one of part.cases(folder, only)) {
+    if (count++ % every > 0) continue
     let tally = report.get(one.name)
     if (tally === undefined) {
       tally = { passed: 0, failed: 0, unsupported: 0, failures: [] }

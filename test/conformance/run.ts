@@ -36,11 +36,15 @@ async function refusalsOf(device: string): Promise<(error: unknown) => boolean> 
   return (error) => error instanceof Error && messages.has(error.message)
 }
 
-/** Runs one part of the data in `folder`. */
+/** Runs one part of the data in `folder`: all cases, or each `every`-th. */
 export async function runNamedPart(
   name: string,
   folder: string,
-  { only = () => true, device = 'cpu' }: { only?: (name: string) => boolean; device?: string } = {},
+  {
+    only = () => true,
+    device = 'cpu',
+    every = 1,
+  }: { only?: (name: string) => boolean; device?: string; every?: number } = {},
 ): Promise<PartReport> {
   let part: Part
   try {
@@ -52,5 +56,5 @@ export async function runNamedPart(
     const reason = `could not be loaded: ${error instanceof Error ? error.message : error}`
     return new Map([[name, { passed: 0, failed: 1, unsupported: 0, failures: [{ id: 'import', reason }] }]])
   }
-  return runPart(part, join(folder, name), only, await refusalsOf(device))
+  return runPart(part, join(folder, name), only, { isUnsupported: await refusalsOf(device), every })
 }

@@ -135,7 +135,8 @@ export class ExpressionWriter {
         if (e.a.type === 'i64') return int64Compare(e.fn, a, b)
         if (e.a.type === 'bool' && e.fn !== 'eq' && e.fn !== 'ne')
           return `(u32(${a}) ${comparisons[e.fn]} u32(${b}))`
-        if (e.a.type === 'f32' && e.fn === 'ne' && e.a === e.b) return `isNan(${a})`
+        // NaN is unequal to everything, which compilers do not keep for != itself.
+        if (e.a.type === 'f32' && e.fn === 'ne') return e.a === e.b ? `isNan(${a})` : `(!(${a} == ${b}))`
         return `(${a} ${comparisons[e.fn]} ${b})`
       }
       case 'select': {
@@ -261,7 +262,7 @@ function castText(from: ValueType, to: ValueType, a: string): string {
     case 'i32':
       return from === 'i64' ? `bitcast<i32>(${a}.x)` : `int32Of(${a})`
     case 'bool':
-      return from === 'i64' ? `any(${a} != vec2<u32>(0u, 0u))` : `(${a} != ${constantText(from, 0)})`
+      return from === 'i64' ? `any(${a} != vec2<u32>(0u, 0u))` : `(!(${a} == ${constantText(from, 0)}))`
     default:
       return from === 'i64' ? `floatOf64(${a})` : `f32(${a})`
   }

@@ -1,0 +1,161 @@
+// The GPU backend in Node, through the package `webgpu` and a real or a software driver.
+
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { describe, expect, test } from 'vitest'
+
+const root = resolve(import.meta.dirname, '../..')
+const tsx = pathToFileURL(join(root, 'node_modules/tsx/dist/loader.mjs')).href
+
+function node(script: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): string {
+  const { stdout, stderr, status } = spawnSync(
+    process.execPath,
+    ['--import', tsx, join(root, script), ...args],
+    {
+      cwd: root,
+      encoding: 'utf8',
+      env: { ...process.env, ...env },
+    },
+  )
+  if (status !== 0) throw new Error(stderr)
+  return stdout
+}
+
+function run<T>(name: string, env?: NodeJS.ProcessEnv): T {
+  const lines = node('test/support/webgpu-programs.ts', [name], env).trim().split('\n')
+  return JSON.parse(lines[lines.length - 1]) as T
+}
+
+const available = run<boolean>('available')
+if (!available)
+  console.warn(
+    '\n*** Skipped: there is no GPU and no software driver (Chromium has one), so WebGPU was not tested. ***\n',
+  )
+
+describe('without a driver', () => {
+  const nothing = {
+    ANTORCHA_NO_DRIVER: '1',
+    VK_ICD_FILENAMES: '/nowhere.json',
+    VK_DRIVER_FILES: '/nowhere.json',
+  }
+
+  test.runIf(process.platform === 'linux')(
+    'every way to a tensor says what is missing, once that is known',
+    () => {
+      const result = run<Record<string, unknown>>('unavailable', nothing)
+      expect(result.available).toBe(false)
+      for (const way of ['init', 'create', 'move']) expect(result[way]).toContain('found no GPU adapter')
+    },
+  )
+})
+
+describe.skipIf(!available)('on the GPU', () => {
+  test('work given before the device is there is done', () => {
+    expect(run('beforeTheDevice')).toEqual([
+      [2, 3],
+      [2, 3],
+    ])
+  })
+
+  test('values are read by awaiting them, and in no other way', () => {
+    const result = run<Record<string, unknown>>('reading')
+    expect(result).toMatchObject({
+      list: [
+        [0, 3],
+        [1, 4],
+        [2, 5],
+      ],
+      data: [0, 3, 1, 4, 2, 5],
+      item: 15,
+      cpu: [
+        'cpu',
+        [
+          [0, 3],
+          [1, 4],
+          [2, 5],
+        ],
+      ],
+      text: "tensor(..., device='webgpu', size=(3, 2), dtype=torch.int64)",
+    })
+    for (const message of result.synchronous as string[]) expect(message).toContain('await x.cpu()')
+    expect(result.float64).toContain('float64 does not exist on WebGPU')
+  })
+
+  test('a lost device is reported by its tensors, and a new one can be had', () => {
+    const result = run<Record<string, unknown>>('losing')
+    expect(result.lost).toContain('the WebGPU device was lost')
+    expect(result.again).toContain('the WebGPU device was lost')
+    expect(result.afterwards).toEqual([1, 1])
+  })
+
+  test.each(['integers', 'narrow', 'random'])('%s are the same as on the CPU', (name) => {
+    const { cpu, gpu } = run<{ cpu: unknown; gpu: unknown }>(name)
+    expect(gpu).toEqual(cpu)
+  })
+
+  test('tiled products agree with the CPU to float32 precision', () => {
+    for (const difference of run<number[]>('products')) expect(difference).toBeLessThan(3e-6)
+  })
+
+  test('a step of the digits network takes at most 40 dispatches and 2 submissions', () => {
+    for (const { dispatches, submissions } of run<{ dispatches: number; submissions: number }[]>('counts')) {
+      expect(dispatches).toBeLessThanOrEqual(40)
+      expect(submissions).toBeLessThanOrEqual(2)
+    }
+  })
+
+  test('2,000 steps that await once each hold no more memory than the first 200, give or take 24 MiB', () => {
+    const measured = run<{ buffers: number; resident: number }[]>('memory')
+    const later = measured.slice(1)
+    expect(Math.max(...later.map((m) => m.buffers))).toBeLessThan(measured[0].buffers + 24 * 2 ** 20)
+    expect(Math.max(...later.map((m) => m.resident))).toBeLessThan(measured[0].resident + 64 * 2 ** 20)
+  })
+})
+
+const data = join(root, '../shared/conformance')
+
+describe.skipIf(!available || !existsSync(data))('conformance on the GPU', () => {
+  /** The share of cases that pass, of those that the device supports. */
+  function share(part: string, every: number): number {
+    const folder = mkdtempSync(join(tmpdir(), 'antorcha-webgpu-'))
+    const file = join(folder, 'report.json')
+    try {
+      node('test/conformance/cli.ts', [
+        data,
+        '--device',
+        'webgpu',
+        '--part',
+        part,
+        '--every',
+        String(every),
+        '--json',
+        file,
+      ])
+      const report = JSON.parse(readFileSync(file, 'utf8')) as Record<
+        string,
+        Record<string, { passed: number; failed: number }>
+      >
+      const tallies = Object.values(report[part])
+      const passed = tallies.reduce((n, tally) => n + tally.passed, 0)
+      expect(passed).toBeGreaterThan(5)
+      return passed / tallies.reduce((n, tally) => n + tally.passed + tally.failed, 0)
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  }
+
+  test('ops: 95 % (each 12th case)', () => {
+    expect(share('ops', 12)).toBeGreaterThanOrEqual(0.95)
+  })
+
+  test('modules: 95 % (each 5th case)', () => {
+    expect(share('modules', 5)).toBeGreaterThanOrEqual(0.95)
+  })
+
+  test('training: all runs', () => {
+    expect(share('training', 1)).toBe(1)
+  })
+})

@@ -1,0 +1,223 @@
+// Programs on the GPU, each run in a process of its own by test/full/webgpu.test.ts, because Dawn does not end well inside
+// a test worker: `webgpu-programs.ts <name>` prints what the program found as one line of JSON.
+
+import * as torch from '../../src/index.ts'
+import { useSoftwareGpu } from './software-gpu.ts'
+
+const { nn, optim } = torch
+const device = 'webgpu'
+
+function model(): torch.nn.Sequential {
+  torch.manualSeed(1)
+  return new nn.Sequential(
+    new nn.Linear(64, 64),
+    new nn.ReLU(),
+    new nn.Linear(64, 32),
+    new nn.ReLU(),
+    new nn.Linear(32, 10),
+  )
+}
+
+type Step = () => torch.Tensor
+
+/** A training step of the digits' network on the GPU. */
+function trainingStep(make: (parameters: Iterable<torch.Tensor>) => torch.optim.Optimizer): Step {
+  const network = model().to(device)
+  const optimizer = make(network.parameters())
+  const x = torch.rand(32, 64)
+  const y = torch.randint(0, 10, [32])
+  return () => {
+    optimizer.zeroGrad()
+    const loss = nn.functional.crossEntropy(network(x.to(device)), y.to(device))
+    loss.backward()
+    optimizer.step()
+    return loss
+  }
+}
+
+const adam = (parameters: Iterable<torch.Tensor>) => new optim.Adam([...parameters], { lr: 0.01 })
+const sgd = (parameters: Iterable<torch.Tensor>) => new optim.SGD([...parameters], { lr: 0.1, momentum: 0.9 })
+
+async function messageOf(run: () => unknown): Promise<string> {
+  try {
+    await run()
+    return 'no error'
+  } catch (error) {
+    return String(error)
+  }
+}
+
+const programs: Record<string, () => Promise<unknown>> = {
+  async available() {
+    return torch.webgpu.isAvailable()
+  },
+
+  /** Why there is no GPU, from everything that a program may call first. */
+  async unavailable() {
+    return {
+      available: await torch.webgpu.isAvailable(),
+      init: await messageOf(() => torch.webgpu.init()),
+      create: await messageOf(() => torch.zeros(2, { device })),
+      move: await messageOf(() => torch.zeros(2).to(device)),
+    }
+  },
+
+  /** What sits in the queue before there is a device is computed once there is one. */
+  async beforeTheDevice() {
+    const y = torch.ones(2, 2, { device }).add(torch.tensor([1, 2], { device }))
+    return y.tolistAsync()
+  },
+
+  async reading() {
+    const x = torch.arange(6, { device }).reshape(2, 3).t()
+    const onCpu = await x.cpu()
+    return {
+      list: await x.tolistAsync(),
+      data: Array.from(await x.dataAsync(), Number),
+      item: await x.sum().itemAsync(),
+      cpu: [String(onCpu.device), onCpu.tolist()],
+      text: String(x),
+      synchronous: await Promise.all([
+        messageOf(() => x.tolist()),
+        messageOf(() => torch.tensor([1], { device }).item()),
+        messageOf(() => x.to('cpu')),
+      ]),
+      float64: await messageOf(() => torch.zeros(2, { device, dtype: torch.float64 })),
+    }
+  },
+
+  async losing() {
+    const x = torch.ones(2, { device })
+    await torch.webgpu.synchronize()
+    const { ready } = await import('../../src/backends/webgpu/device.ts')
+    ready()!.destroy()
+    await ready()?.lost
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    const lost = await messageOf(() => x.tolistAsync())
+    const again = await messageOf(() => torch.zeros(2, { device }))
+    await torch.webgpu.init()
+    return { lost, again, afterwards: await torch.ones(2, { device }).tolistAsync() }
+  },
+
+  /** int64 arithmetic on the GPU and on the CPU, as text. */
+  async integers() {
+    const values = [0n, 1n, -1n, 7n, -12345678901n, 2n ** 53n + 1n, -(2n ** 63n), 2n ** 63n - 1n, 4294967296n]
+    const results = async (where: string) => {
+      const x = torch.tensor(values, { dtype: torch.int64 }).to(where)
+      const a = x.unsqueeze(1)
+      const b = x.unsqueeze(0)
+      const divisor = b.where(b.ne(0), b.add(3))
+      const tensors = [
+        a.add(b),
+        a.sub(b),
+        a.mul(b),
+        a.div(divisor, { roundingMode: 'trunc' }),
+        a.remainder(divisor),
+        a.lt(b),
+        a.eq(b),
+        torch.maximum(a, b),
+        a.bitwiseAnd(b),
+        a.bitwiseXor(b),
+        a.sum(0),
+        x.to(torch.float32),
+        x.to(torch.int32),
+        torch
+          .zeros(3, { dtype: torch.int64, device: where })
+          .indexAdd(0, torch.tensor([0, 1, 0, 1, 2, 0, 1, 1, 2], { device: where }), x),
+      ]
+      const lists = []
+      for (const t of tensors) lists.push(Array.from(await t.dataAsync(), String).join(' '))
+      return lists
+    }
+    return { cpu: await results('cpu'), gpu: await results(device) }
+  },
+
+  async narrow() {
+    const x = torch.tensor([0, -0.5, 65504, 70000, 6e-8, Number.NaN, Number.NEGATIVE_INFINITY, 1 / 3])
+    const results = async (where: string) => {
+      const t = x.to(where)
+      const tensors = [
+        t.to(torch.float16),
+        t.to(torch.bfloat16),
+        t.nanToNum(0, { posinf: 0, neginf: 0 }).clamp(-100, 100).to(torch.int8),
+        t.to(torch.bool),
+        t.to(torch.float16).add(1).to(torch.float32),
+      ]
+      const lists = []
+      for (const r of tensors) lists.push(Array.from(await r.dataAsync(), String).join(' '))
+      return lists
+    }
+    return { cpu: await results('cpu'), gpu: await results(device) }
+  },
+
+  /** The same seed gives the same numbers on both devices. */
+  async random() {
+    const results = async (where: string) => {
+      torch.manualSeed(7)
+      const [a, b] = [torch.rand(5, { device: where }), torch.randn(5, { device: where })]
+      const dropped = torch.nn.functional.dropout(torch.ones(20, { device: where }), 0.5, { training: true })
+      const lists = []
+      for (const t of [a, b, dropped]) lists.push(Array.from(await t.dataAsync(), Number))
+      return lists
+    }
+    return { cpu: await results('cpu'), gpu: await results(device) }
+  },
+
+  /** Dispatches and submissions of one step, once optimizer state exists. */
+  async counts() {
+    const counts = []
+    for (const make of [adam, sgd]) {
+      const step = trainingStep(make)
+      for (let i = 0; i < 3; i++) await step().itemAsync()
+      const before = torch.webgpu.statistics()
+      await step().itemAsync()
+      const after = torch.webgpu.statistics()
+      counts.push({
+        dispatches: after.dispatches - before.dispatches,
+        submissions: after.submissions - before.submissions,
+      })
+    }
+    return counts
+  },
+
+  /** Bytes of buffers and of the process, every 200 steps of a loop that awaits once in each. */
+  async memory() {
+    const step = trainingStep(adam)
+    const measured = []
+    for (let i = 1; i <= 2000; i++) {
+      await step().itemAsync()
+      if (i % 200 > 0) continue
+      const { usedBytes, cachedBytes } = torch.webgpu.statistics()
+      measured.push({ buffers: usedBytes + cachedBytes, resident: process.memoryUsage().rss })
+    }
+    return measured
+  },
+
+  /** Forward and backward of odd shapes through the tiled product, largest difference from the CPU. */
+  async products() {
+    const differences: number[] = []
+    for (const [m, k, n] of [
+      [100, 70, 90],
+      [33, 64, 65],
+      [130, 300, 257],
+    ]) {
+      const [a, b] = [torch.randn(m, k), torch.randn(n, k)]
+      const gradients = async (where: string) => {
+        const [x, y] = [a, b].map((t) => t.clone().to(where).requiresGrad_())
+        const product = x.matmul(y.t())
+        product.mul(product).sum().backward()
+        return Promise.all([product, x.grad!, y.grad!].map((t) => t.detach().cpu()))
+      }
+      const [cpu, gpu] = [await gradients('cpu'), await gradients(device)]
+      cpu.forEach((expected, i) => {
+        const scale = Number(expected.abs().max().item())
+        differences.push(Number(gpu[i].sub(expected).abs().max().item()) / scale)
+      })
+    }
+    return differences
+  },
+}
+
+if (process.env.ANTORCHA_NO_DRIVER === undefined) useSoftwareGpu()
+const result = await programs[process.argv[2]]()
+console.log(JSON.stringify(result))
