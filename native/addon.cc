@@ -15,6 +15,7 @@
 #include "isa.h"
 #include "pool.h"
 #include "product.h"
+#include "transfer.h"
 
 namespace antorcha {
 namespace {
@@ -133,6 +134,22 @@ napi_value multiply(napi_env env, napi_callback_info info) {
   return result;
 }
 
+/** readSummed(descriptor: number, position: number, target: Uint8Array): number, the CRC-32, negative on failure */
+napi_value readFile(napi_env env, napi_callback_info info) {
+  napi_value values[3];
+  arguments(env, info, values);
+  const Bytes bytes = bytesOf(env, values[2]);
+  return make(env, readSummed(static_cast<int>(number(env, values[0])), number(env, values[1]), bytes.data, bytes.length));
+}
+
+/** writeSummed(descriptor: number, position: number, source: Uint8Array): number, the CRC-32, negative on failure */
+napi_value writeFile(napi_env env, napi_callback_info info) {
+  napi_value values[3];
+  arguments(env, info, values);
+  const Bytes bytes = bytesOf(env, values[2]);
+  return make(env, writeSummed(static_cast<int>(number(env, values[0])), number(env, values[1]), bytes.data, bytes.length));
+}
+
 void noteCollected(node_api_basic_env, void *data, void *hint) {
   static_cast<Instance *>(hint)->collected.push_back(static_cast<int32_t>(reinterpret_cast<intptr_t>(data)));
 }
@@ -180,6 +197,8 @@ NAPI_MODULE_INIT() {
   define(env, exports, "program", program);
   define(env, exports, "run", run);
   define(env, exports, "multiply", multiply);
+  define(env, exports, "readSummed", readFile);
+  define(env, exports, "writeSummed", writeFile);
   define(env, exports, "watch", watch);
   define(env, exports, "drain", drain);
   return exports;

@@ -34,7 +34,7 @@
     },
     {
       'target_name': 'antorcha',
-      'sources': ['addon.cc', 'isa.cc', 'pool.cc', 'product_launch.cc'],
+      'sources': ['addon.cc', 'checksum.cc', 'isa.cc', 'pool.cc', 'product_launch.cc', 'transfer.cc'],
       'dependencies': ['kernels_baseline'],
       'cflags_cc': ['<@(plain)'],
       'xcode_settings': {'OTHER_CPLUSPLUSFLAGS': ['<@(plain)']},

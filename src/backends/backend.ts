@@ -54,6 +54,8 @@ export interface Backend {
   read?(allocation: Allocation, offset: number, nbytes: number): Promise<Uint8Array>
   /** The bytes, where JavaScript wrote them and no kernel has changed them since; else null. Not to be written to. */
   known?(allocation: Allocation): Uint8Array | null
+  /** A faster way between open files and this device's memory than Node's own; null where there is none. */
+  fileTransfers?(): FileTransfers | null
   /** Why there can be no tensors of a dtype, or null where there can. */
   refusal?(dtype: DType): string | null
 }
@@ -77,6 +79,12 @@ export interface SortRequest {
   readonly positions: Allocation
   /** Positions are int32 numbers, not int64. */
   readonly narrow: boolean
+}
+
+/** Moves bytes between open files and memory. Both return the CRC-32 of the bytes, or a negative number on failure. */
+export interface FileTransfers {
+  readSummed(descriptor: number, position: number, target: Uint8Array): number
+  writeSummed(descriptor: number, position: number, source: Uint8Array): number
 }
 
 /** A kernel with all that a launch of it needs. */

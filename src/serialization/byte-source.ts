@@ -9,9 +9,17 @@ export interface ByteSource {
   readonly size: number
   /** The bytes from `offset` on; a view where they are in memory, so not to be written to. */
   read(offset: number, length: number): Uint8Array
-  /** Copies as many bytes as `target` holds. */
-  readInto(offset: number, target: Uint8Array): void
+  /** Copies as many bytes as `target` holds; returns their CRC-32 where it was computed on the way. */
+  readInto(offset: number, target: Uint8Array): number | undefined
 }
+
+/** The CRC-32 of bytes that was computed while they were moved. */
+export interface Summed {
+  readonly crc32: number
+}
+
+/** Takes the bytes of a file piece after piece; may return what it summed. */
+export type WriteBytes = (bytes: Uint8Array) => unknown
 
 /** Throws unless the range lies within the source. */
 export function checkRange(source: ByteSource, offset: number, length: number, what: string): void {
@@ -40,7 +48,7 @@ export class MemorySource implements ByteSource {
     return this.#bytes.subarray(offset, offset + length)
   }
 
-  readInto(offset: number, target: Uint8Array): void {
+  readInto(offset: number, target: Uint8Array): undefined {
     target.set(this.read(offset, target.byteLength))
   }
 }

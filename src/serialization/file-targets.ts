@@ -1,6 +1,7 @@
 // What files are written to: paths in Node, files of the browser, memory. Each is replaced as a whole or not at all.
 
 import { TypeError_ } from '../core/errors.ts'
+import type { WriteBytes } from './byte-source.ts'
 import { type FileHandleLike, localPath, nameOf } from './file-sources.ts'
 import { prepareNode, replaceFile, stemOf } from './node-files.ts'
 
@@ -9,7 +10,7 @@ export interface PreparedFile {
   /** How many bytes `write` will write. */
   readonly size: number
   /** Writes the file piece by piece; a piece must be used up before the next is written. */
-  write(write: (bytes: Uint8Array) => void): void
+  write(write: WriteBytes): void
 }
 
 /** Makes the file; `stem` is its name without folder and extension. */

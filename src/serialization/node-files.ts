@@ -4,7 +4,8 @@
 import type * as Fs from 'node:fs'
 import type * as Path from 'node:path'
 import type * as Url from 'node:url'
-import { type ByteSource, checkRange, MemorySource } from './byte-source.ts'
+import type { FileTransfers } from '../backends/backend.ts'
+import { type ByteSource, checkRange, MemorySource, type Summed, type WriteBytes } from './byte-source.ts'
 import { FileError } from './errors.ts'
 
 interface NodeModules {
@@ -14,6 +15,20 @@ interface NodeModules {
 }
 
 let modules: NodeModules | null = null
+
+/** From this size on bytes are moved the faster way, if there is one. */
+const largeTransfer = 2 ** 20
+
+const transfers: { find: () => FileTransfers | null } = { find: () => null }
+
+/** Says where the faster way between files and memory is to be had. */
+export function setFileTransfers(find: () => FileTransfers | null): void {
+  transfers.find = find
+}
+
+function transfersFor(bytes: Uint8Array): FileTransfers | null {
+  return bytes.byteLength >= largeTransfer ? transfers.find() : null
+}
 
 /** Whether there are paths here at all. */
 export function isNode(): boolean {
@@ -98,8 +113,11 @@ class FileSource implements ByteSource {
     return bytes
   }
 
-  readInto(offset: number, target: Uint8Array): void {
+  readInto(offset: number, target: Uint8Array): number | undefined {
     checkRange(this, offset, target.byteLength, 'a read')
+    const sum = transfersFor(target)?.readSummed(this.#descriptor, offset, target) ?? -1
+    if (sum >= 0) return sum
+    // Also after a failure of the faster way: this one says what is wrong.
     // One call reads at most 2 GB.
     for (let done = 0; done < target.byteLength; ) {
       const count = Math.min(target.byteLength - done, 2 ** 30)
@@ -107,6 +125,7 @@ class FileSource implements ByteSource {
       if (got === 0) throw new FileError(`'${this.name}' became shorter while it was read`)
       done += got
     }
+    return undefined
   }
 }
 
@@ -139,7 +158,7 @@ export function withFile<T>(path: string, use: (source: ByteSource) => T): T {
  * Writes a file so that its path holds either the old content or the whole new one: into a temporary file in the
  * same folder, flushed to the disk, then renamed. A failure leaves the old file and no other.
  */
-export function replaceFile(path: string, writeAll: (write: (bytes: Uint8Array) => void) => void): void {
+export function replaceFile(path: string, writeAll: (write: WriteBytes) => void): void {
   const { fs } = node()
   try {
     const target = resolveLink(path)
@@ -163,7 +182,7 @@ export function replaceFile(path: string, writeAll: (write: (bytes: Uint8Array) 
 function replaceRegularFile(
   target: string,
   mode: number | undefined,
-  writeAll: (write: (bytes: Uint8Array) => void) => void,
+  writeAll: (write: WriteBytes) => void,
 ): void {
   const { fs, path } = node()
   const folder = path.dirname(target)
@@ -172,7 +191,12 @@ function replaceRegularFile(
   let isOpen = true
   try {
     if (mode !== undefined) fs.fchmodSync(descriptor, mode & 0o7777)
-    writeAll((bytes) => writeFully(descriptor, bytes))
+    let position = 0
+    writeAll((bytes) => {
+      const sum = writeAt(descriptor, position, bytes)
+      position += bytes.byteLength
+      return sum
+    })
     fs.fsyncSync(descriptor)
     isOpen = false
     fs.closeSync(descriptor)
@@ -200,6 +224,21 @@ function resolveLink(path: string): string {
 function writeFully(descriptor: number, bytes: Uint8Array): void {
   for (let done = 0; done < bytes.byteLength; )
     done += node().fs.writeSync(descriptor, bytes, done, Math.min(bytes.byteLength - done, 2 ** 30))
+}
+
+/** Writes bytes at a place of a file; returns their CRC-32 where it was computed on the way. */
+function writeAt(descriptor: number, position: number, bytes: Uint8Array): Summed | undefined {
+  const sum = transfersFor(bytes)?.writeSummed(descriptor, position, bytes) ?? -1
+  if (sum >= 0) return { crc32: sum }
+  for (let done = 0; done < bytes.byteLength; )
+    done += node().fs.writeSync(
+      descriptor,
+      bytes,
+      done,
+      Math.min(bytes.byteLength - done, 2 ** 30),
+      position + done,
+    )
+  return undefined
 }
 
 /** Makes the renaming itself durable, where the system lets folders be flushed (Windows does not). */

@@ -1,11 +1,15 @@
 // The one place where serialization meets tensors, storages and parameters.
 
+import { backendFor } from '../backends/backend.ts'
 import { NotImplementedError, ValueError } from '../core/errors.ts'
 import { Parameter } from '../nn/parameter.ts'
 import { isLazy } from '../nn/uninitialized.ts'
 import { Storage } from '../tensor/storage.ts'
 import { Tensor, tensorFromStorage } from '../tensor/tensor.ts'
+import { setFileTransfers } from './node-files.ts'
 import type { TensorBridge } from './storage-table.ts'
+
+setFileTransfers(() => backendFor('cpu').fileTransfers?.() ?? null)
 
 export const tensorBridge: TensorBridge = {
   allocate: (nbytes) => Storage.allocate(nbytes),

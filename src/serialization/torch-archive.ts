@@ -1,6 +1,6 @@
 // The zip format of torch.save (PyTorch 1.6 on): what the entries of an archive mean.
 
-import type { ByteSource } from './byte-source.ts'
+import type { ByteSource, WriteBytes } from './byte-source.ts'
 import { UnpicklingError } from './errors.ts'
 import { unpickle } from './pickle-reader.ts'
 import { OrderedDict } from './python-objects.ts'
@@ -115,7 +115,7 @@ export interface PreparedArchive {
 }
 
 /** Writes a checkpoint in the zip format, piece by piece; a piece must be used up before `write` returns. */
-export function writeTorchArchive(archive: PreparedArchive, write: (bytes: Uint8Array) => void): void {
+export function writeTorchArchive(archive: PreparedArchive, write: WriteBytes): void {
   writeEntries(archive, new ZipWriter(archive.root, write))
 }
 

@@ -73,9 +73,10 @@ export class ZipReader {
     if (entry.size !== target.byteLength)
       throw this.#error(`entry '${name}' has ${entry.size} bytes, not ${target.byteLength}`)
     const offset = this.#dataOffset(entry)
-    if (entry.method === 'stored') this.#source.readInto(offset, target)
+    let sum: number | undefined
+    if (entry.method === 'stored') sum = this.#source.readInto(offset, target)
     else this.#inflate(entry, this.#source.read(offset, entry.compressedSize), target)
-    this.#checkSum(entry, target)
+    this.#checkSum(entry, target, sum)
   }
 
   #entry(name: string): ZipEntry {
@@ -135,9 +136,9 @@ export class ZipReader {
     return target
   }
 
-  #checkSum(entry: ZipEntry, bytes: Uint8Array): void {
+  #checkSum(entry: ZipEntry, bytes: Uint8Array, known?: number): void {
     if (!this.#hasSums) return
-    const sum = crc32(bytes)
+    const sum = known ?? crc32(bytes)
     if (sum !== entry.crc32)
       throw this.#error(
         `entry '${entry.name}' is damaged: its CRC-32 is ${hex(sum)}, the archive says ${hex(entry.crc32)}`,

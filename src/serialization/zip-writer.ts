@@ -1,6 +1,7 @@
 // Writes zip archives byte for byte as PyTorch 2.13 lays them out: entries stored, their data at multiples of 64 bytes
 // (padded in the extra field of the local header), sums in data descriptors, always a zip64 end record.
 
+import type { Summed, WriteBytes } from './byte-source.ts'
 import { crc32 } from './crc32.ts'
 
 const alignment = 64
@@ -11,7 +12,8 @@ const flagsWithoutDescriptor = 0x0800
 
 interface WrittenEntry {
   readonly name: Uint8Array
-  readonly crc: number
+  /** Known once the data were written. */
+  crc: number
   readonly size: number
   readonly headerOffset: number
 }
@@ -21,18 +23,14 @@ interface WrittenEntry {
  * the file and may be views of the caller's memory.
  */
 export class ZipWriter {
-  readonly #write: (bytes: Uint8Array) => void
+  readonly #write: WriteBytes
   readonly #sum: (bytes: Uint8Array) => number
   readonly #root: string | null
   readonly #entries: WrittenEntry[] = []
   #position = 0
 
   /** `root` is the folder in which all entries lie, null for none. `sum` is replaced by those who only measure. */
-  constructor(
-    root: string | null,
-    write: (bytes: Uint8Array) => void,
-    sum: (bytes: Uint8Array) => number = crc32,
-  ) {
+  constructor(root: string | null, write: WriteBytes, sum: (bytes: Uint8Array) => number = crc32) {
     this.#root = root
     this.#write = write
     this.#sum = sum
@@ -42,7 +40,7 @@ export class ZipWriter {
   add(name: string, data: Uint8Array): void {
     const entry: WrittenEntry = {
       name: encode(this.#root === null ? name : `${this.#root}/${name}`),
-      crc: this.#sum(data),
+      crc: 0,
       size: data.byteLength,
       headerOffset: this.#position,
     }
@@ -50,7 +48,7 @@ export class ZipWriter {
     this.#emit(localHeader(entry))
     // As in PyTorch, an entry without bytes has no descriptor either.
     if (entry.size === 0) return
-    this.#emit(data)
+    entry.crc = this.#emit(data) ?? this.#sum(data)
     this.#emit(dataDescriptor(entry))
   }
 
@@ -73,9 +71,10 @@ export class ZipWriter {
     return `${names}`.padStart(20, '0') + `${sums}`.padStart(20, '0')
   }
 
-  #emit(bytes: Uint8Array): void {
-    this.#write(bytes)
+  #emit(bytes: Uint8Array): number | undefined {
+    const result = this.#write(bytes) as Partial<Summed> | undefined
     this.#position += bytes.byteLength
+    return result?.crc32
   }
 }
 

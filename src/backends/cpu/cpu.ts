@@ -2,7 +2,7 @@
 
 import { hostMath } from '../../kernels/hostmath.ts'
 import type { Kernel, Launch } from '../../kernels/kernel.ts'
-import type { Allocation, Backend, Program, ProgramLaunch, SortRequest } from '../backend.ts'
+import type { Allocation, Backend, FileTransfers, Program, ProgramLaunch, SortRequest } from '../backend.ts'
 import { recording } from '../recording.ts'
 import { Arena, type ArenaAllocation } from './arena.ts'
 import { costOf } from './cost.ts'
@@ -187,6 +187,12 @@ class CpuBackend implements Backend {
     } else if (work < LEAST_WORK || !compiled.shareable || !kernel.parallel) compiled.run(PARAMS, 0, n, 0)
     else this.share(compiled, n, work)
     arena.clock++
+  }
+
+  fileTransfers(): FileTransfers | null {
+    const addon = native(this.arena)
+    // One that was built before it could do this.
+    return addon?.readSummed === undefined ? null : addon
   }
 
   private share(compiled: Compiled, extent: number, work: number): void {

@@ -19,6 +19,10 @@ export interface Addon {
   run(program: number, parameters: number): void
   /** Computes a product whose dimensions stand at `launch` (native/product.h); false where it has too many. */
   multiply(launch: number): boolean
+  /** Reads bytes of an open file; returns their CRC-32, or a negative number where that failed. */
+  readSummed(descriptor: number, position: number, target: Uint8Array): number
+  /** Writes bytes to an open file; returns as `readSummed`. */
+  writeSummed(descriptor: number, position: number, source: Uint8Array): number
   /** From now on `drain` tells `id` once `object` has been collected. */
   watch(object: object, id: number): void
   drain(ids: Int32Array): number
