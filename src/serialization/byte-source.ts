@@ -11,6 +11,8 @@ export interface ByteSource {
   read(offset: number, length: number): Uint8Array
   /** Copies as many bytes as `target` holds; returns their CRC-32 where it was computed on the way. */
   readInto(offset: number, target: Uint8Array): number | undefined
+  /** Stays readable as long as something refers to it, rather than until its user returns. */
+  keep(): void
 }
 
 /** The CRC-32 of bytes that was computed while they were moved. */
@@ -51,4 +53,6 @@ export class MemorySource implements ByteSource {
   readInto(offset: number, target: Uint8Array): undefined {
     target.set(this.read(offset, target.byteLength))
   }
+
+  keep(): void {}
 }

@@ -31,6 +31,11 @@ export interface LoadOptions {
    * and the tensors of TorchScript archives as a state dict. Neither runs code of the file: other classes are an error.
    */
   readonly weightsOnly?: boolean
+  /**
+   * Read each storage from the file when it is first used, so that a large file opens in milliseconds; the file stays
+   * open as long as tensors need it. Damage is found, and thrown, at that first use. Default false.
+   */
+  readonly mmap?: boolean
 }
 
 /**
@@ -107,15 +112,16 @@ function prepare(obj: unknown, root: string): PreparedFile {
 }
 
 function readFrom(source: ByteSource, options: LoadOptions): unknown {
-  const { mapLocation, weightsOnly = true } = options
+  const { mapLocation, mmap, weightsOnly = true } = options
   return readCheckpoint(source, {
     bridge: tensorBridge,
     mapLocation,
+    mmap,
     extraGlobals: weightsOnly ? undefined : findModuleGlobal,
   })
 }
 
-const knownOptions: readonly string[] = ['mapLocation', 'weightsOnly']
+const knownOptions: readonly string[] = ['mapLocation', 'weightsOnly', 'mmap']
 
 function loadOptions(
   second: DeviceLike | LoadOptions | undefined,
@@ -128,8 +134,8 @@ function loadOptions(
   for (const key of Object.keys(options))
     if (!knownOptions.includes(key))
       throw new TypeError_(`load: unknown option '${key}'; there are ${knownOptions.join(', ')}`)
-  const { weightsOnly } = options
-  if (weightsOnly !== undefined && typeof weightsOnly !== 'boolean')
-    throw new TypeError_(`load: weightsOnly must be a boolean, but is ${String(weightsOnly)}`)
+  for (const key of ['weightsOnly', 'mmap'] as const)
+    if (options[key] !== undefined && typeof options[key] !== 'boolean')
+      throw new TypeError_(`load: ${key} must be a boolean, but is ${String(options[key])}`)
   return options
 }

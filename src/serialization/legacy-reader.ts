@@ -1,6 +1,7 @@
 // The format of torch.save before 1.6 (and with _use_new_zipfile_serialization=False): five pickles one after the
 // other, then the bytes of each storage after its number of elements.
 
+import { RuntimeError } from '../core/errors.ts'
 import type { ByteSource } from './byte-source.ts'
 import { UnpicklingError } from './errors.ts'
 import { unpickle } from './pickle-reader.ts'
@@ -13,8 +14,12 @@ const protocolVersion = 1001
 /** Reads a checkpoint in the legacy format. Throws UnpicklingError. */
 export function readLegacyCheckpoint(
   source: ByteSource,
-  { bridge, mapLocation, extraGlobals }: ReadOptions,
+  { bridge, mapLocation, mmap, extraGlobals }: ReadOptions,
 ): unknown {
+  if (mmap)
+    throw new RuntimeError(
+      `${source.name}: mmap can only be used with files in the zip format of torch.save; this one is in the legacy format, whose storages cannot be found without reading it`,
+    )
   const bytes = source.read(0, source.size)
   const fail = (message: string) => new UnpicklingError(`${source.name}: ${message}`)
   let position = 0

@@ -94,16 +94,26 @@ function systemError(error: unknown, action: string, path: string): FileError {
   return new FileError(`cannot ${action} '${path}': ${reason}`, code ?? null, { cause: error })
 }
 
+/** Closes files that were kept open, once nothing refers to them. */
+const unused = new FinalizationRegistry<number>((descriptor) => node().fs.closeSync(descriptor))
+
 /** An open file, of which only the parts asked for are read. */
 class FileSource implements ByteSource {
   readonly name: string
   readonly size: number
   readonly #descriptor: number
+  isKept = false
 
   constructor(name: string, size: number, descriptor: number) {
     this.name = name
     this.size = size
     this.#descriptor = descriptor
+  }
+
+  keep(): void {
+    if (this.isKept) return
+    this.isKept = true
+    unused.register(this, this.#descriptor)
   }
 
   read(offset: number, length: number): Uint8Array {
@@ -129,7 +139,7 @@ class FileSource implements ByteSource {
   }
 }
 
-/** Calls `use` with the opened file, and closes it. Throws FileError. */
+/** Calls `use` with the opened file, and closes it unless `use` asked to keep it. Throws FileError. */
 export function withFile<T>(path: string, use: (source: ByteSource) => T): T {
   const { fs } = node()
   let descriptor: number
@@ -138,19 +148,19 @@ export function withFile<T>(path: string, use: (source: ByteSource) => T): T {
   } catch (error) {
     throw systemError(error, 'open', path)
   }
+  let file: FileSource | null = null
   try {
     const stat = fs.fstatSync(descriptor)
     if (stat.isDirectory()) throw new FileError(`cannot open '${path}': it is a directory`, 'EISDIR')
     // A pipe has no size and no places.
-    const source = stat.isFile()
-      ? new FileSource(path, stat.size, descriptor)
-      : new MemorySource(fs.readFileSync(descriptor), path)
-    return use(source)
+    if (!stat.isFile()) return use(new MemorySource(fs.readFileSync(descriptor), path))
+    file = new FileSource(path, stat.size, descriptor)
+    return use(file)
   } catch (error) {
     if (error instanceof Error && 'syscall' in error) throw systemError(error, 'read', path)
     throw error
   } finally {
-    fs.closeSync(descriptor)
+    if (file?.isKept !== true) fs.closeSync(descriptor)
   }
 }
 

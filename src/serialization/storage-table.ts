@@ -14,6 +14,8 @@ import { PickleGlobal, pythonTypeName, type TensorFactory, TypedStorage } from '
 export interface TensorBridge extends TensorFactory {
   /** A new storage on the CPU with unspecified contents. */
   allocate(nbytes: number): object
+  /** A new storage on the CPU that is filled when it is first used; what `fill` throws, that use throws. */
+  defer(nbytes: number, fill: (target: Uint8Array) => void): object
   /** The bytes themselves, valid until the next allocation. */
   bytes(storage: object): Uint8Array
   /** Gives back the memory of a storage that nobody uses. */
@@ -39,10 +41,13 @@ export class StorageTable {
   readonly #copies: object[] = []
   readonly #bridge: TensorBridge
   readonly #mapLocation: MapLocation | undefined
+  readonly #deferred: boolean
 
-  constructor(bridge: TensorBridge, mapLocation: MapLocation | undefined) {
+  /** With `deferred` the contents of storages are read when they are first used. */
+  constructor(bridge: TensorBridge, mapLocation: MapLocation | undefined, deferred = false) {
     this.#bridge = bridge
     this.#mapLocation = mapLocation
+    this.#deferred = deferred
   }
 
   /**
@@ -66,9 +71,12 @@ export class StorageTable {
     checkLocation(this.#mapLocation, String(id[3]))
     prepare(request)
     const { key, dtypeName, itemsize, size, dtype } = request
-    const storage = this.#bridge.allocate(request.nbytes)
+    const isDeferred = this.#deferred && fill !== null
+    const storage = isDeferred
+      ? this.#bridge.defer(request.nbytes, (target) => fill(request, target))
+      : this.#bridge.allocate(request.nbytes)
     this.#storages.set(key, new TypedStorage(storage, dtypeName, itemsize, size, dtype))
-    if (fill !== null) fill(request, this.#bridge.bytes(storage))
+    if (fill !== null && !isDeferred) fill(request, this.#bridge.bytes(storage))
     return this.#storages.get(key)!
   }
 

@@ -13,6 +13,7 @@ setFileTransfers(() => backendFor('cpu').fileTransfers?.() ?? null)
 
 export const tensorBridge: TensorBridge = {
   allocate: (nbytes) => Storage.allocate(nbytes),
+  defer: (nbytes, fill) => Storage.deferred(nbytes, fill),
   bytes: (storage) => (storage as Storage).bytes(),
   free: (storage) => (storage as Storage).free(),
 

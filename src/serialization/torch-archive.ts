@@ -19,7 +19,7 @@ const maxVersion = 10
 /** Reads a checkpoint in the zip format. Throws UnpicklingError. */
 export function readTorchArchive(
   source: ByteSource,
-  { bridge, mapLocation, extraGlobals }: ReadOptions,
+  { bridge, mapLocation, mmap, extraGlobals }: ReadOptions,
 ): unknown {
   const zip = new ZipReader(source)
   const root = findRoot(source, zip)
@@ -30,7 +30,7 @@ export function readTorchArchive(
     )
   checkRecords(source, zip, root)
   const pickle = zip.read(`${root}/data.pkl`, maxPickleSize)
-  const storages = new StorageTable(bridge, mapLocation)
+  const storages = new StorageTable(bridge, mapLocation, mmap)
   const entryName = (key: string) => `${root}/data/${key}`
   try {
     const { value } = unpickle(pickle, {
@@ -52,6 +52,7 @@ export function readTorchArchive(
           ({ key }, target) => zip.readInto(entryName(key), target),
         ),
     })
+    if (mmap) source.keep()
     if (!isScript) return value
     if (value instanceof ScriptWeights) return new OrderedDict(value)
     throw new UnpicklingError(`${source.name}: the TorchScript archive holds no module`)

@@ -16,6 +16,8 @@ export class Storage {
   readonly id: number = ++Storage.created
   private readonly backend: Backend | null
   private memory: Allocation | null
+  /** Writes the contents, once they are asked for; null where they are in memory. */
+  private fill: ((target: Uint8Array) => void) | null = null
 
   private constructor(device: Device, nbytes: number, backend: Backend | null, memory: Allocation | null) {
     this.device = device
@@ -33,6 +35,17 @@ export class Storage {
     return storage
   }
 
+  /**
+   * CPU memory that is allocated when it is first used, and then filled by `fill`. What `fill` throws, that first use
+   * throws, and so does every later one that fails again.
+   */
+  static deferred(nbytes: number, fill: (target: Uint8Array) => void): Storage {
+    const storage = new Storage(cpu, nbytes, backendFor('cpu'), null)
+    storage.fill = fill
+    Storage.made?.push(storage)
+    return storage
+  }
+
   /** While not null, collects every storage that is made: for code that knows which of them outlive it. */
   static made: Storage[] | null = null
 
@@ -45,12 +58,26 @@ export class Storage {
 
   /** The device's handle of the memory. Throws for tensors without data. */
   get allocation(): Allocation {
-    if (this.memory === null)
+    if (this.memory === null) this.memory = this.fillMemory()
+    if (recording.recorder !== null) recording.recorder.used(this)
+    return this.memory
+  }
+
+  private fillMemory(): Allocation {
+    const { backend, fill } = this
+    if (fill === null || backend?.bytes === undefined)
       throw new NotImplementedError(
         this.device.type === 'meta' ? 'Cannot copy out of meta tensor; no data!' : 'the storage was freed',
       )
-    if (recording.recorder !== null) recording.recorder.used(this)
-    return this.memory
+    const memory = backend.allocate(this.nbytes)
+    try {
+      fill(backend.bytes(memory))
+    } catch (error) {
+      backend.free(memory)
+      throw error
+    }
+    this.fill = null
+    return memory
   }
 
   /** Whether values can be read only by awaiting them. */
@@ -105,6 +132,7 @@ export class Storage {
 
   /** Gives the memory back at once. Only for memory that nothing else can reach. */
   free(): void {
+    this.fill = null
     // A graph that is being captured may still use it.
     if (this.memory === null || this.backend === null || recording.recorder !== null) return
     this.backend.free(this.memory)

@@ -14,6 +14,11 @@ export class PlainTensor {
 
 export const plainBridge: TensorBridge = {
   allocate: (nbytes) => new PlainStorage(new Uint8Array(nbytes)),
+  defer: (nbytes, fill) => {
+    const bytes = new Uint8Array(nbytes)
+    fill(bytes)
+    return new PlainStorage(bytes)
+  },
   bytes: (storage) => (storage as PlainStorage).bytes,
   free: (storage) => {
     ;(storage as PlainStorage).freed = true
