@@ -1,0 +1,6 @@
+// What Vite makes of imports of files.
+
+declare module '*?url' {
+  const url: string
+  export default url
+}
