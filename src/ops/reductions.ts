@@ -6,7 +6,7 @@ import { sumDType } from '../core/promotion.ts'
 import { numelOf, wrapDim } from '../core/shape.ts'
 import * as k from '../kernels/expr.ts'
 import { valueTypeOf } from '../kernels/expr.ts'
-import { identityOf, type Kernel, KernelBuilder } from '../kernels/kernel.ts'
+import { type Kernel, KernelBuilder } from '../kernels/kernel.ts'
 import { type NamedResult, namedResult } from '../tensor/return-types.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { maximum, minimum } from './arithmetic.ts'
@@ -255,7 +255,8 @@ export const amin: Sum & FunctionInfo = extremum('amin', aminOp)
 
 const argKernels = new Map<string, Kernel>()
 
-// Finds an extremum and where it first stands; NaN counts as the extremum, as in PyTorch.
+// Finds an extremum, then where it first stands: two reductions, which run in lanes, where carrying the place along
+// would not. NaN counts as the extremum, as in PyTorch.
 function argKernel(dtype: DType, largest: boolean): Kernel {
   const key = `${dtype.name} ${largest}`
   let kernel = argKernels.get(key)
@@ -265,15 +266,13 @@ function argKernel(dtype: DType, largest: boolean): Kernel {
     const values = b.output(dtype)
     const indices = b.output(int64)
     const compute = dtype === bool ? 'i32' : valueTypeOf(dtype)
-    const [best, at] = b.loop((l) =>
-      l.fold([identityOf(largest ? 'max' : 'min', compute), k.constant(-1, 'i32')], ([best, at]) => {
-        const value = k.cast(l.read(x), compute)
-        let better = largest ? k.gt(value, best) : k.lt(value, best)
-        if (dtype.kind === 'float') better = k.or(better, k.and(k.isNaN_(value), k.not(k.isNaN_(best))))
-        const take = k.or(better, k.lt(at, 0))
-        return [k.select(take, value, best), k.select(take, l.index(0), at)]
-      }),
-    )
+    const best = b.loop((l) => l.reduce(largest ? 'max' : 'min', k.cast(l.read(x), compute)))
+    const at = b.loop((l) => {
+      const value = k.cast(l.read(x), compute)
+      let found = k.eq(value, best)
+      if (dtype.kind === 'float') found = k.or(found, k.isNaN_(value))
+      return l.reduce('min', k.select(found, l.index(0), 2 ** 31 - 1))
+    })
     b.write(values, k.cast(best, valueTypeOf(dtype)))
     b.write(indices, k.cast(at, 'i64'))
     kernel = b.build()
