@@ -7,6 +7,7 @@ import { erf } from './lowering/error-function.ts'
 import { cosh, exp, exp2, expm1, sinh, tanh } from './lowering/exponential.ts'
 import { log, log1p, log2, log10 } from './lowering/logarithm.ts'
 import { acos, asin, atan, atan2, cos, sin, tan } from './lowering/trigonometric.ts'
+import { erfc, fmod, pow } from './lowering/wide.ts'
 
 const single = new Map<MathName, Rule>(
   Object.entries({
@@ -17,13 +18,16 @@ const single = new Map<MathName, Rule>(
     cos,
     cosh,
     erf,
+    erfc,
     exp,
     exp2,
     expm1,
+    fmod,
     log,
     log10,
     log1p,
     log2,
+    pow,
     sin,
     sinh,
     tan,

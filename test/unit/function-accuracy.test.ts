@@ -24,10 +24,22 @@ function arguments_(): Float32Array {
 }
 
 // Worst of 3 million samples: exp 0.96, exp2 1.20, expm1 1.43, log 0.88, log2 1.29, log10 1.99, log1p 0.91, sin 1.43,
-// cos 1.42, tan 2.36, asin 1.32, acos 1.09, atan 1.21, sinh 1.54, cosh 1.41, tanh 1.31, erf 1.35.
+// cos 1.42, tan 2.36, asin 1.32, acos 1.09, atan 1.21, sinh 1.54, cosh 1.41, tanh 1.31, erf 1.35, erfc 0.51.
 const bounds = {
   ...{ exp: 2, exp2: 2, expm1: 2, log: 2, log2: 2, log10: 2, log1p: 2, sin: 2, cos: 2, tan: 2.5 },
-  ...{ asin: 2, acos: 2, atan: 2, sinh: 2, cosh: 2, tanh: 2, erf: 2, sqrt: 0.5, rsqrt: 2, reciprocal: 0.5 },
+  ...{
+    asin: 2,
+    acos: 2,
+    atan: 2,
+    sinh: 2,
+    cosh: 2,
+    tanh: 2,
+    erf: 2,
+    erfc: 1,
+    sqrt: 0.5,
+    rsqrt: 2,
+    reciprocal: 0.5,
+  },
 }
 
 describe('float32 functions are as exact as they say', () => {
@@ -43,6 +55,46 @@ describe('float32 functions are as exact as they say', () => {
       const off = Math.abs(value - exact[i]) / ulp(exact[i])
       if (!(off <= bound))
         wrong.push(`${name}(${x.at(i).item()}) is ${value}, exactly ${exact[i]}: ${off} ulp`)
+    })
+    expect(wrong.slice(0, 5)).toEqual([])
+  })
+
+  // Each special value with each, and sizes from the smallest to the largest with both signs.
+  const pairs = (): [number, number][] => {
+    const found: [number, number][] = []
+    const some = [...special, 0.5, -0.5, 2, -2, 3, -3, 2.5, 1e-20, -1e20]
+    for (const a of some) for (const b of some) found.push([a, b])
+    for (let i = 1; i < 20000; i++) {
+      const [u, v] = [Math.sin(i * 1.7) * 1.0001, Math.sin(i * 2.3)]
+      found.push(
+        [Math.sign(u) * 10 ** (u * 4), v * 10],
+        [u, v],
+        [1 + u * 1e-3, v * 1e4],
+        [u * 10, Math.round(v * 9)],
+      )
+      found.push([10 ** (u * 37), v], [u * 1e-3, 10 ** (v * 8)])
+    }
+    return found.map(([a, b]) => [Math.fround(a), Math.fround(b)])
+  }
+  const binary = {
+    pow: {
+      bound: 0.51,
+      exact: (x: number, y: number) =>
+        x === 1 || (x === -1 && !Number.isFinite(y) && !Number.isNaN(y)) ? 1 : x ** y,
+    },
+    atan2: { bound: 2, exact: Math.atan2 },
+    fmod: { bound: 0, exact: (x: number, y: number) => x % y },
+  }
+  test.each(Object.entries(binary))('%s of two tensors', (name, { bound, exact }) => {
+    const given = pairs()
+    const [x, y] = [0, 1].map((i) => torch.tensor(Float32Array.from(given, (pair) => pair[i])))
+    const values = x[name as keyof typeof binary](y).data() as Float32Array
+    const wrong: string[] = []
+    values.forEach((value, i) => {
+      const expected = exact(...given[i])
+      if (Object.is(value, Math.fround(expected))) return
+      const off = Math.abs(value - expected) / ulp(expected)
+      if (!(off <= bound)) wrong.push(`${name}(${given[i]}) is ${value}, exactly ${expected}: ${off} ulp`)
     })
     expect(wrong.slice(0, 5)).toEqual([])
   })

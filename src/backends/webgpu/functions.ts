@@ -82,6 +82,9 @@ const known = new WeakMap<Expr, Expr>()
 
 /** How a function is computed: as another expression, by the WGSL function of that name, or (null) not at all. */
 export function functionFor(e: Extract<Expr, { kind: 'math' }>): Expr | string | null {
+  // First of all: the arithmetic written for the CPU may use doubles, which no GPU has.
+  const helper = helperNames[e.fn]
+  if (helper !== undefined) return helper
   const lowered = lowerMath(e)
   if (lowered !== null) return lowered
   const rule = composed[e.fn]
@@ -93,5 +96,5 @@ export function functionFor(e: Extract<Expr, { kind: 'math' }>): Expr | string |
     }
     return result
   }
-  return helperNames[e.fn] ?? (own.has(e.fn) ? e.fn : null)
+  return own.has(e.fn) ? e.fn : null
 }

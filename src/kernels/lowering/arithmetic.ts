@@ -86,3 +86,8 @@ export function negateIfOdd(x: Expr, n: Expr): Expr {
 export function isOdd(n: Expr): Expr {
   return k.ne(k.and(n, 1), 0)
 }
+
+/** Whether a float is a whole number or infinite. */
+export function isWhole(x: Expr): Expr {
+  return k.eq(k.trunc(x), x)
+}

@@ -4,15 +4,18 @@ import type { Expr } from '../expr.ts'
 import * as k from '../expr.ts'
 import { floatType, horner, withSignOf } from './arithmetic.ts'
 
-interface Parts {
+export interface Parts {
   /** The exponent, as a float. */
   readonly e: Expr
   /** The significand less one. */
   readonly f: Expr
 }
 
-// Subtracting the bits of sqrt(1/2) leaves the exponent that puts the significand between its two roots.
-function split(x: Expr): Parts {
+/**
+ * Takes a normal positive number apart. Subtracting the bits of sqrt(1/2) leaves the exponent that puts the significand
+ * between its two roots.
+ */
+export function split(x: Expr): Parts {
   if (floatType(x) === 'f32') {
     const bits = k.bitcast(x, 'i32')
     const above = k.sub(bits, 0x3f3504f3)
