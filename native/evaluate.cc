@@ -21,7 +21,7 @@ enum DType : int32_t { dtypeBool, dtypeUint8, dtypeInt8, dtypeInt16, dtypeBits16
 constexpr int itemsizes[] = {1, 1, 1, 2, 2, 4, 8, 4, 8};
 
 /** Bytes between the blocks of two slots: not a multiple of 4096, so that they do not compete for the same cache lines. */
-constexpr size_t slotBytes = 8 * blockSize + 192;
+constexpr size_t slotBytesOf(int block) { return 8 * static_cast<size_t>(block) + 192; }
 
 /** Elements, weighted with the cost of one, that are worth giving to a thread. */
 constexpr size_t workPerRange = 1 << 17;
@@ -120,12 +120,16 @@ struct Parameters {
 class Evaluation {
  public:
   explicit Evaluation(const Parameters &parameters)
-      : p_(parameters), program_(parameters.program), code_(program_.instructions.data()) {
+      : p_(parameters),
+        program_(parameters.program),
+        code_(program_.instructions.data()),
+        block_(program_.block),
+        slotBytes_(slotBytesOf(block_)) {
     const size_t slots = program_.slots;
     const size_t operands = program_.operands;
     static thread_local std::unique_ptr<uint8_t[]> scratch;
     static thread_local size_t reserved = 0;
-    const size_t wanted = slots * (slotBytes + sizeof(uint8_t *)) + 2 * operands * sizeof(uint8_t *) +
+    const size_t wanted = slots * (slotBytes_ + sizeof(uint8_t *)) + 2 * operands * sizeof(uint8_t *) +
                           program_.loopRank * sizeof(int) + 128;
     if (wanted > reserved) {
       scratch.reset(new uint8_t[wanted]);
@@ -133,12 +137,12 @@ class Evaluation {
     }
     auto at = reinterpret_cast<uintptr_t>(scratch.get());
     blocks_ = reinterpret_cast<uint8_t *>((at + 63) / 64 * 64);
-    slot_ = reinterpret_cast<uint8_t **>(blocks_ + slots * slotBytes);
+    slot_ = reinterpret_cast<uint8_t **>(blocks_ + slots * slotBytes_);
     outer_ = slot_ + slots;
     inLoop_ = outer_ + operands;
     index_ = reinterpret_cast<int *>(inLoop_ + operands);
-    for (size_t s = 0; s < slots; s++) slot_[s] = blocks_ + s * slotBytes;
-    run(0, program_.prologue, blockSize);
+    for (size_t s = 0; s < slots; s++) slot_[s] = blocks_ + s * slotBytes_;
+    run(0, program_.prologue, block_);
   }
 
   /** Block by block along the innermost outer dimension. */
@@ -146,11 +150,11 @@ class Evaluation {
     const int last = program_.outerRank - 1;
     const int extent = p_.extents[last];
     for (size_t task = begin; task < end; task++) {
-      const int start = static_cast<int>(task % blocksPerRow) * blockSize;
+      const int start = static_cast<int>(task % blocksPerRow) * block_;
       place(task / blocksPerRow, last);
       for (int o = 0; o < program_.operands; o++) outer_[o] += start * p_.stride(o, last);
       outerStart_ = start;
-      run(program_.prologue, static_cast<int>(program_.instructions.size()), std::min(blockSize, extent - start));
+      run(program_.prologue, static_cast<int>(program_.instructions.size()), std::min(block_, extent - start));
     }
   }
 
@@ -186,7 +190,7 @@ class Evaluation {
       const Operation operation = operationTable[in.op];
       if (operation != nullptr) {
         // The last operation of a value that is stored as it is writes it to where it belongs.
-        uint8_t *d = blocks_ + in.d * slotBytes;
+        uint8_t *d = blocks_ + in.d * slotBytes_;
         if (in.x != 0) {
           const int operand = std::abs(in.x) - 1;
           if (step(operand, in.x < 0) == itemsizes[program_.dtypes[operand]])
@@ -205,15 +209,15 @@ class Evaluation {
   }
 
   void control(const Instruction &in, int n) {
-    uint8_t *const d = blocks_ + in.d * slotBytes;
+    uint8_t *const d = blocks_ + in.d * slotBytes_;
     switch (in.op) {
       case control_constant:
       case control_scalar: {
         uint64_t bits;
         if (in.op == control_constant) bits = program_.constants[in.x];
         else std::memcpy(&bits, p_.scalars + 8 * in.x, 8);
-        if (in.a == 8) std::fill_n(reinterpret_cast<uint64_t *>(d), blockSize, bits);
-        else std::fill_n(reinterpret_cast<uint32_t *>(d), blockSize, static_cast<uint32_t>(bits));
+        if (in.a == 8) std::fill_n(reinterpret_cast<uint64_t *>(d), block_, bits);
+        else std::fill_n(reinterpret_cast<uint32_t *>(d), block_, static_cast<uint32_t>(bits));
         return;
       }
       case control_index: {
@@ -245,7 +249,7 @@ class Evaluation {
         return;
       }
       case control_spread: {
-        const int count = std::min(blockSize, p_.extents[p_.rank - 1]);
+        const int count = std::min(block_, p_.extents[p_.rank - 1]);
         if (in.b == 8) {
           uint64_t value;
           std::memcpy(&value, slot_[in.a], 8);
@@ -283,8 +287,8 @@ class Evaluation {
     for (;;) {
       if (program_.inner) {
         const int extent = extents[innermost];
-        for (int start = 0; start < extent; start += blockSize) {
-          const int count = std::min(blockSize, extent - start);
+        for (int start = 0; start < extent; start += block_) {
+          const int count = std::min(block_, extent - start);
           loopStart_ = start;
           run(at + 1, end, count);
           for (int o = 0; o < program_.operands; o++) inLoop_[o] += count * step(o, true);
@@ -308,6 +312,8 @@ class Evaluation {
   const Parameters &p_;
   const Program &program_;
   const Instruction *const code_;
+  const int block_;
+  const size_t slotBytes_;
   uint8_t *blocks_;
   /** Where each slot's elements lie: in its block, or in an operand's memory. */
   uint8_t **slot_;
@@ -336,8 +342,8 @@ void evaluate(const Program &program, uint8_t *memory, const uint8_t *params) {
     return;
   }
   const size_t extent = parameters.extents[program.outerRank - 1];
-  const size_t blocks = (extent + blockSize - 1) / blockSize;
-  parallelFor(positions * blocks, std::max<size_t>(1, workPerRange / (cost * std::min<size_t>(extent, blockSize))),
+  const size_t blocks = (extent + program.block - 1) / program.block;
+  parallelFor(positions * blocks, std::max<size_t>(1, workPerRange / (cost * std::min<size_t>(extent, program.block))),
               [&](size_t begin, size_t end) { Evaluation(parameters).along(begin, end, blocks); });
 }
 

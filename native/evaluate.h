@@ -7,8 +7,6 @@
 
 namespace antorcha {
 
-/** Elements that one instruction computes at a time: blocks of intermediate values stay in the first-level cache. */
-constexpr int blockSize = 512;
 /** Partial results of a reduction along a block. */
 constexpr int reductionLanes = 32;
 /** Coordinates that an operand may have in the parameter block (layout.ts). */
@@ -29,6 +27,8 @@ struct Program {
   /** Whether blocks run along the innermost loop dimension, or along the innermost outer one. */
   bool inner;
   int slots;
+  /** Elements that one instruction computes at a time: blocks of intermediate values stay in the first-level cache. */
+  int block;
   /** Instructions that are carried out once per launch: constants and scalars. */
   int prologue;
   /** About how many instructions an element costs, for sharing work out. */
@@ -44,6 +44,7 @@ struct Program {
     loopRank = *at++;
     inner = *at++ != 0;
     slots = *at++;
+    block = *at++;
     prologue = *at++;
     cost = *at++;
     dtypes.assign(at, at + operands);

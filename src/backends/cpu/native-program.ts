@@ -46,6 +46,13 @@ const dtypeCodes: Record<string, number> = {
   float64: 8,
 }
 
+/** The dtypes from this number on are computed with in the form in which they are stored. */
+const FIRST_WIDE_DTYPE = dtypeCodes.int32
+
+/** Bytes that the values' blocks may take together: a part of a first-level cache, through which the operands pass, too. */
+const BLOCK_BYTES = 8 * 1024
+const [SMALLEST_BLOCK, LARGEST_BLOCK] = [512, 16384]
+
 const width = (type: ValueType) => (type === 'i64' || type === 'f64' ? 8 : 4)
 const numberType = (type: ValueType): NumberType => (type === 'bool' ? 'i32' : type)
 const expensive = new Set(['div', 'sqrt', 'rem'])
@@ -287,6 +294,7 @@ class ProgramWriter {
       loopRank,
       inner ? 1 : 0,
       slots.count,
+      this.blockSize(direct, slots.of),
       prologue.length,
       this.cost,
       ...this.kernel.operands.map((o) => dtypeCodes[o.dtype.name] ?? unsupported(o.dtype.name)),
@@ -307,6 +315,27 @@ class ProgramWriter {
       code.push(opcode(name)!, slots.of(d), fields.a ?? s(0), b ?? s(1), fields.c ?? s(2), x)
     })
     return { code: Int32Array.from(code), constants: BigInt64Array.from(this.constants), cost: this.cost }
+  }
+
+  /**
+   * Elements that an instruction computes at a time: as many as let the blocks of all values that need one stay in the
+   * first-level cache. Operands whose elements lie side by side need none; they are used where they are.
+   */
+  private blockSize(direct: ReadonlyMap<number, number>, slotOf: (value: number) => number): number {
+    const bytes = new Map<number, number>()
+    const hold = (value: number, width: number) =>
+      bytes.set(slotOf(value), Math.max(width, bytes.get(slotOf(value)) ?? 0))
+    for (const { d, fields } of this.prologue) hold(d, fields.a ?? 8)
+    this.lines.forEach(({ name, d, fields }, i) => {
+      const inPlace =
+        name === 'load' && dtypeCodes[this.kernel.operands[fields.x!].dtype.name] >= FIRST_WIDE_DTYPE
+      if (!inPlace && !direct.has(i) && !/^(store|loop|end)$/.test(name))
+        hold(d, /(8|64)$/.test(name) ? 8 : 4)
+    })
+    const perElement = [...bytes.values()].reduce((a, b) => a + b, 0)
+    let size = LARGEST_BLOCK
+    while (size > SMALLEST_BLOCK && size * perElement > BLOCK_BYTES) size /= 2
+    return size
   }
 
   /**
@@ -334,7 +363,13 @@ class ProgramWriter {
         (l) => l.name !== 'load' && l.name !== 'store' && l.name !== 'loop' && l.name !== 'end',
       )
       const loadsLater = lines.some((l, j) => l.name === 'load' && j < from && last.get(l.d)! > from)
-      if (isOperation && plain && !loadsLater && (dtypeCodes[dtype] ?? 0) >= 5 && !direct.has(from)) {
+      if (
+        isOperation &&
+        plain &&
+        !loadsLater &&
+        (dtypeCodes[dtype] ?? 0) >= FIRST_WIDE_DTYPE &&
+        !direct.has(from)
+      ) {
         direct.set(from, line.fields.b === 1 ? -(operand + 1) : operand + 1)
         storesAt.push(from)
       } else storesAt.push(i)
