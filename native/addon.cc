@@ -4,6 +4,10 @@
 #define NAPI_EXPERIMENTAL
 #include <node_api.h>
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
@@ -74,7 +78,12 @@ Bytes bytesOf(napi_env env, napi_value array) {
 napi_value attach(napi_env env, napi_callback_info info) {
   napi_value values[1];
   arguments(env, info, values);
-  instanceOf(env).memory = bytesOf(env, values[0]).data;
+  const Bytes bytes = bytesOf(env, values[0]);
+  instanceOf(env).memory = bytes.data;
+#ifdef MADV_HUGEPAGE
+  // The host reserves all that WebAssembly can address. Pages of 2 MiB are made with fewer faults, and found sooner.
+  madvise(bytes.data, size_t{4} << 30, MADV_HUGEPAGE);
+#endif
   return nullptr;
 }
 

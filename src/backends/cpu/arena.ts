@@ -84,8 +84,12 @@ export interface Collector {
   drain(released: (id: number) => void): void
 }
 
-/** Bytes allocated after which a collector is asked what is dead: they should stay in the processor's caches. */
-const NURSERY = 12 * MB
+/**
+ * Bytes allocated after which a collector is asked what is dead. Where most of it is (results that a loop drops), few
+ * bytes, so that they stay in the processor's caches. Where most is alive (a graph that is being built), more: what
+ * survives two collections is no longer young, and costs a slow collection later.
+ */
+const [SMALLEST_NURSERY, LARGEST_NURSERY] = [4 * MB, 256 * MB]
 /** Bytes in use below which only young objects are collected. */
 const LEAST_MAJOR = 256 * MB
 
@@ -113,6 +117,7 @@ export class Arena {
   collector: Collector | null = null
   /** Bytes allocated since the collector last ran, and bytes in use at which it must look at old objects, too. */
   private uncollected = 0
+  private nursery = 4 * SMALLEST_NURSERY
   private majorLimit = LEAST_MAJOR
   private collections = 0
   private readonly registry = new FinalizationRegistry<number>((id) => this.collected(id))
@@ -174,10 +179,14 @@ export class Arena {
   // The dead among what was made since the last time are young objects, cheap to collect; their memory is still in
   // the caches. Old objects are collected when the memory in use has doubled.
   private collectGarbage(collector: Collector): void {
+    const [allocated, before] = [this.uncollected, this.residentBytes]
     this.uncollected = 0
     this.collections++
     collector.collect('minor')
     collector.drain(this.collected)
+    const freed = before - this.residentBytes
+    if (freed < allocated / 2) this.nursery = Math.min(2 * this.nursery, LARGEST_NURSERY)
+    else if (freed > 0.75 * allocated) this.nursery = Math.max(this.nursery / 2, SMALLEST_NURSERY)
     if (this.residentBytes < this.majorLimit) return
     collector.collect('major')
     collector.drain(this.collected)
@@ -232,7 +241,7 @@ export class Arena {
 
   private newBlock(size: number, requested = size): Block {
     this.uncollected += size
-    if (this.uncollected > NURSERY && this.collector !== null) this.collectGarbage(this.collector)
+    if (this.uncollected >= this.nursery && this.collector !== null) this.collectGarbage(this.collector)
     const block = new Block(this.nextId++, this.place(size, requested), size)
     block.lastUse = this.clock
     this.resident.set(block.id, block)
