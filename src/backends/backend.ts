@@ -47,7 +47,9 @@ export interface Backend {
   readonly generatedLaunches?: number
   /** The bytes themselves, where the device can be read synchronously; valid until the next allocation or launch. */
   bytes?(allocation: Allocation): Uint8Array
-  // The four below are what devices have that cannot be read synchronously.
+  // What devices have that cannot be read synchronously:
+  /** Whether an allocation is this backend's. */
+  owns?(allocation: Allocation): boolean
   /** Writes bytes from byte `offset` on. They are copied. */
   write?(allocation: Allocation, bytes: Uint8Array, offset: number): void
   /** A copy of some bytes, once all work given to the device before is done. */
@@ -113,4 +115,10 @@ export function backendFor(type: DeviceType): Backend {
       `no backend for device '${type}' in this build; available: ${[...backends.keys()].join(', ')}`,
     )
   return backend
+}
+
+/** The backend that made an allocation. */
+export function backendOf(allocation: Allocation): Backend {
+  for (const backend of backends.values()) if (backend.owns?.(allocation)) return backend
+  return backendFor('cpu')
 }

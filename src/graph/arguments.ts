@@ -100,6 +100,14 @@ function fill(into: unknown, from: unknown): void {
 
 /** Copies the elements between contiguous tensors of the same shape and dtype. */
 export function copyBytes(into: Tensor, from: Tensor): void {
+  if (into.storage.isAsynchronous) {
+    // What JavaScript knows of the one it then knows of the other, too: indices can be checked.
+    const known = from.storage.knownBytes()
+    if (known !== null && known.byteLength === into.storage.nbytes && from.offset === 0)
+      into.storage.write(known)
+    else copyRaw(into, from)
+    return
+  }
   const { itemsize } = into.dtype
   const nbytes = into.numel() * itemsize
   // Both are brought into the arena first, because that may replace the views of its memory.

@@ -28,7 +28,8 @@ export function planMemory(
   kept: ReadonlySet<Allocation>,
 ): MemoryPlan {
   const lifetimes = lifetimesOf(steps, made)
-  for (const allocation of kept) lifetimes.set(allocation, { allocation, first: 0, last: steps.length })
+  for (const allocation of kept)
+    if (made.has(allocation)) lifetimes.set(allocation, { allocation, first: 0, last: steps.length })
   // Large ones first: small ones fill the gaps between them.
   const order = [...lifetimes.values()].sort(
     (a, b) => b.allocation.nbytes - a.allocation.nbytes || a.first - b.first,

@@ -85,7 +85,9 @@ export class CallRecorder implements Recorder {
     this.written.add(allocation)
     const constant = this.constants.get(allocation)
     if (constant !== undefined && constant.bytes === null)
-      constant.bytes = recordWith(null, () => backend.bytes!(allocation).slice())
+      constant.bytes = recordWith(null, () =>
+        (backend.bytes ?? backend.known!).call(backend, allocation)!.slice(),
+      )
   }
 
   allocated(allocation: Allocation): void {
@@ -174,7 +176,7 @@ export class CallRecorder implements Recorder {
   finish(): Recording {
     for (const [allocation, constant] of this.constants) {
       const storage = [...this.versions.keys()].find((s) => s.allocation === allocation)
-      constant.bytes ??= storage!.bytes().slice()
+      constant.bytes ??= storage!.hostBytes().slice()
     }
     const outside = new Map<Storage, number>()
     for (const [storage, version] of this.versions)

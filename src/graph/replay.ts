@@ -1,6 +1,6 @@
 // A recorded call that runs again: memory planned once, launches prepared once, no JavaScript but the host steps.
 
-import { type Allocation, type Backend, backendFor } from '../backends/backend.ts'
+import { type Allocation, type Backend, backendFor, backendOf } from '../backends/backend.ts'
 import type { Recorder, UpdateStep } from '../backends/recording.ts'
 import { RuntimeError } from '../core/errors.ts'
 import { numelOf } from '../core/shape.ts'
@@ -51,7 +51,9 @@ export class Replay {
       steps.filter((step) => !steady.includes(step)),
       (allocation) => made.has(allocation) && !visible.has(allocation),
     )
-    const { block, stand } = settle(planMemory(remaining, made, kept), made, kept, visible)
+    const embedded = new Set([...made].filter((allocation) => backendOf(allocation).embed !== undefined))
+    const { block, stand } = settle(planMemory(remaining, embedded, kept), embedded, kept, visible)
+    replaceApart(made, embedded, visible, remaining, stand)
     this.memory = block
     for (const step of steady) write(step as ConstantStep)
     this.actions = actionsOf(withStandIns(remaining, stand))
@@ -82,7 +84,7 @@ function isWritten(constant: ConstantStep, steps: readonly Step[]): boolean {
 interface Settled {
   readonly block: Storage | null
   /** What stands for memory that nobody outside may read any more. */
-  readonly stand: ReadonlyMap<Allocation, Allocation>
+  readonly stand: Map<Allocation, Allocation>
 }
 
 /**
@@ -99,7 +101,11 @@ function settle(
   if (made.size === 0) return { block: null, stand }
   const block = Storage.allocate(Math.max(1, nbytes))
   const backend = backendFor(block.device.type)
-  const contents = new Map([...kept].map((allocation) => [allocation, backend.bytes!(allocation).slice()]))
+  const contents = new Map(
+    [...kept]
+      .filter((allocation) => made.has(allocation))
+      .map((allocation) => [allocation, backend.bytes!(allocation).slice()]),
+  )
   for (const allocation of made) {
     const offset = offsets.get(allocation)
     if (offset !== undefined) {
@@ -116,6 +122,29 @@ function settle(
   return { block, stand }
 }
 
+/**
+ * The same for devices whose allocations cannot be parts of a block: what nobody outside may read any more is replaced by
+ * memory of its own, where the launches use it.
+ */
+function replaceApart(
+  made: ReadonlySet<Allocation>,
+  embedded: ReadonlySet<Allocation>,
+  visible: ReadonlySet<Allocation>,
+  steps: readonly Step[],
+  stand: Map<Allocation, Allocation>,
+): void {
+  const used = new Set<unknown>()
+  for (const step of steps)
+    if (step.kind === 'launch') for (const { storage } of step.operands) used.add(storage)
+    else if (step.kind === 'constant') used.add(step.allocation)
+  for (const allocation of made) {
+    if (embedded.has(allocation) || visible.has(allocation)) continue
+    const backend = backendOf(allocation)
+    if (used.has(allocation)) stand.set(allocation, backend.allocate(allocation.nbytes))
+    backend.forget!(allocation, goneMessage)
+  }
+}
+
 function withStandIns(steps: readonly Step[], stand: ReadonlyMap<Allocation, Allocation>): Step[] {
   const placeOf = (storage: unknown) => stand.get(storage as Allocation) ?? (storage as Allocation)
   return steps.map((step) => {
@@ -126,7 +155,9 @@ function withStandIns(steps: readonly Step[], stand: ReadonlyMap<Allocation, All
 }
 
 function write({ allocation, bytes }: ConstantStep): void {
-  backendFor('cpu').bytes!(allocation).set(bytes!)
+  const backend = backendOf(allocation)
+  if (backend.write !== undefined) backend.write(allocation, bytes!, 0)
+  else backend.bytes!(allocation).set(bytes!)
 }
 
 function actionsOf(steps: readonly Step[]): (() => void)[] {

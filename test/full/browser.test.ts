@@ -106,7 +106,9 @@ describe.skipIf(chromiumPath() === null)('in Chromium', () => {
     }
     const measured = await page.evaluate(async () => {
       const { nn, optim } = torch
-      const model = new nn.Sequential(new nn.Linear(64, 64), new nn.ReLU(), new nn.Linear(64, 10)).to('webgpu')
+      const model = new nn.Sequential(new nn.Linear(64, 64), new nn.ReLU(), new nn.Linear(64, 10)).to(
+        'webgpu',
+      )
       const optimizer = new optim.Adam(model.parameters(), { lr: 0.001 })
       const x = torch.rand(50, 64)
       const y = torch.randint(0, 10, [50])

@@ -100,6 +100,14 @@ describe.skipIf(!available)('on the GPU', () => {
     for (const difference of run<number[]>('products')) expect(difference).toBeLessThan(3e-6)
   })
 
+  test('a captured step is replayed with the values of eager mode', () => {
+    const { eager, captured } = run<Record<string, { found: number[]; replays: number }>>('capture')
+    expect(captured.replays).toBe(7)
+    captured.found.forEach((loss, i) => {
+      expect(loss).toBeCloseTo(eager.found[i], 5)
+    })
+  })
+
   test('a step of the digits network takes at most 40 dispatches and 2 submissions', () => {
     for (const { dispatches, submissions } of run<{ dispatches: number; submissions: number }[]>('counts')) {
       expect(dispatches).toBeLessThanOrEqual(40)

@@ -193,6 +193,37 @@ const programs: Record<string, () => Promise<unknown>> = {
     return measured
   },
 
+  /** Losses of a step as written and captured, with dropout, and what was replayed. */
+  async capture() {
+    const losses = async (captured: boolean) => {
+      torch.manualSeed(3)
+      const network = new nn.Sequential(
+        new nn.Linear(16, 32),
+        new nn.ReLU(),
+        new nn.Dropout(0.25),
+        new nn.Linear(32, 4),
+      ).to(device)
+      const optimizer = adam(network.parameters())
+      const scheduler = new optim.lrScheduler.StepLR(optimizer, 4)
+      const body = (x: torch.Tensor, y: torch.Tensor) => {
+        optimizer.zeroGrad()
+        const loss = nn.functional.crossEntropy(network(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss
+      }
+      const step = captured ? torch.graph.capture(body) : body
+      const found: number[] = []
+      for (let i = 0; i < 10; i++) {
+        const [x, y] = [torch.randn(8, 16).to(device), torch.randint(0, 4, [8]).to(device)]
+        found.push((await step(x, y).itemAsync()) as number)
+        scheduler.step()
+      }
+      return { found, replays: 'replays' in step ? step.replays : 0 }
+    }
+    return { eager: await losses(false), captured: await losses(true) }
+  },
+
   /** Forward and backward of odd shapes through the tiled product, largest difference from the CPU. */
   async products() {
     const differences: number[] = []

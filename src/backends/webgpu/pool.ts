@@ -30,6 +30,8 @@ export class Memory {
 export class GpuAllocation implements Allocation {
   readonly nbytes: number
   readonly memory: Memory
+  /** Why it must not be used any more, where its memory was given back early. */
+  forgotten: string | null = null
   /** Tells the garbage collector of memory that it does not see. */
   ballast: ArrayBuffer | null = null
 

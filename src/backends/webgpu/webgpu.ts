@@ -55,6 +55,15 @@ class WebGpuBackend implements Backend {
     return allocation
   }
 
+  owns(allocation: Allocation): boolean {
+    return allocation instanceof GpuAllocation
+  }
+
+  forget(allocation: Allocation, message: string): void {
+    this.free(allocation)
+    ;(allocation as GpuAllocation).forgotten = message
+  }
+
   free(allocation: Allocation): void {
     const { memory } = allocation as GpuAllocation
     this.registry.unregister(allocation as GpuAllocation)
@@ -111,8 +120,7 @@ class WebGpuBackend implements Backend {
   /** The device memory of an operand. A CPU tensor without dimensions goes with any device: a copy of it is made. */
   private memoryOf(allocation: Allocation, copies: GpuAllocation[]): Memory {
     if (allocation instanceof GpuAllocation) {
-      if (allocation.memory.freed) throw new RuntimeError('WebGPU: this memory was freed')
-      return allocation.memory
+      return memoryIn(allocation)
     }
     const copy = this.allocate(allocation.nbytes) as GpuAllocation
     this.write(copy, backendFor('cpu').bytes!(allocation), 0)
@@ -151,12 +159,19 @@ class WebGpuBackend implements Backend {
   }
 
   /** A copy of bytes once all that was launched before is done. Rejects where something went wrong on the device. */
-  read(allocation: Allocation, offset: number, nbytes: number): Promise<Uint8Array> {
+  async read(allocation: Allocation, offset: number, nbytes: number): Promise<Uint8Array> {
     const why = obstacle()
-    if (why !== null) return Promise.reject(why)
-    if (nbytes === 0) return Promise.resolve(new Uint8Array(0))
-    return this.queue.read((allocation as GpuAllocation).memory, offset, nbytes)
+    if (why !== null) throw why
+    if (recording.recorder !== null) recording.recorder.accessed(allocation)
+    if (nbytes === 0) return new Uint8Array(0)
+    return this.queue.read(memoryIn(allocation as GpuAllocation), offset, nbytes)
   }
+}
+
+/** The memory of an allocation. Throws where it was given back. */
+function memoryIn({ memory, forgotten }: GpuAllocation): Memory {
+  if (memory.freed) throw new RuntimeError(forgotten ?? 'WebGPU: this memory was freed')
+  return memory
 }
 
 let bytesKernel: Kernel | null = null
