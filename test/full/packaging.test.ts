@@ -56,6 +56,17 @@ test('Node loads it by its name and trains with it', () => {
   expect(output).toBe('tensor([1.0000, 2.5000]) Linear(in_features=2, out_features=1, bias=True)\n')
 })
 
+test('its command line inspects a file', () => {
+  run('save.js', `import * as torch from 'antorcha'\ntorch.save({ w: torch.zeros(2, 3) }, 'w.pt')`)
+  const command = join(project, 'node_modules/antorcha/dist/cli.js')
+  const output = execFileSync(process.execPath, [command, 'inspect', 'w.pt'], {
+    cwd: project,
+    encoding: 'utf8',
+  })
+  expect(output).toMatch(/^w\.pt: checkpoint of torch\.save[\s\S]*\nw {2}float32 {2}\[2, 3\] {2}24 bytes\n$/)
+  expect(spawnSync(process.execPath, [command, 'inspect', 'none.pt'], { cwd: project }).status).toBe(1)
+})
+
 test('importing it takes little time', () => {
   const output = run(
     'time.js',
