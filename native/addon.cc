@@ -87,6 +87,15 @@ napi_value attach(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+/** interface(): string. What the library it works with must have been made of, too (native-opcodes.ts). */
+napi_value interfaceName(napi_env env, napi_callback_info) {
+  napi_value result;
+  napi_create_string_utf8(env,
+#include "generated/interface.inc"
+                          , NAPI_AUTO_LENGTH, &result);
+  return result;
+}
+
 /** instructionSet(): string */
 napi_value instructionSet(napi_env env, napi_callback_info) {
   napi_value result;
@@ -200,6 +209,7 @@ void define(napi_env env, napi_value exports, const char *name, napi_callback ca
 NAPI_MODULE_INIT() {
   using namespace antorcha;
   napi_set_instance_data(env, new Instance, destroy, nullptr);
+  define(env, exports, "interface", interfaceName);
   define(env, exports, "attach", attach);
   define(env, exports, "instructionSet", instructionSet);
   define(env, exports, "setThreads", setThreadCount);

@@ -3,7 +3,7 @@
 // to the last bit. Run by native/build.js; what it writes is not kept in the repository.
 
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { controls, functions, operations } from '../src/backends/cpu/native-opcodes.ts'
+import { addonInterface, controls, functions, operations } from '../src/backends/cpu/native-opcodes.ts'
 import type { Expr, ValueType } from '../src/kernels/expr.ts'
 import { lowerMath } from '../src/kernels/lowering.ts'
 
@@ -119,6 +119,7 @@ writeFileSync(
     '\n',
   ),
 )
+writeFileSync(new URL('interface.inc', folder), `"${addonInterface()}"\n`)
 writeFileSync(new URL('functions.inc', folder), functions().map(definition).join('\n'))
 writeFileSync(
   new URL('function-list.inc', folder),

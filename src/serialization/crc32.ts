@@ -1,5 +1,7 @@
 // CRC-32 as zip archives use it (polynomial 0xEDB88320): Node's own where there is one, else sixteen bytes a step.
 
+import { nodeModule } from '../core/node.ts'
+
 // Made when first used: most programs never need them.
 let tables: readonly Int32Array[] | null = null
 
@@ -51,9 +53,7 @@ type Crc32 = (bytes: Uint8Array, crc?: number) => number
 
 /** Node's zlib.crc32 (20.15 and 22.2 on), many times as fast. */
 function nativeCrc32(): Crc32 | null {
-  const getBuiltin = globalThis.process?.getBuiltinModule as ((name: string) => unknown) | undefined
-  if (typeof getBuiltin !== 'function') return null
-  const zlib = getBuiltin('node:zlib') as { crc32?: Crc32 } | undefined
+  const zlib = nodeModule<{ crc32?: Crc32 }>('node:zlib')
   return typeof zlib?.crc32 === 'function' ? zlib.crc32 : null
 }
 

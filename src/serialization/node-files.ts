@@ -5,6 +5,7 @@ import type * as Fs from 'node:fs'
 import type * as Path from 'node:path'
 import type * as Url from 'node:url'
 import type { FileTransfers } from '../backends/backend.ts'
+import { nodeModule } from '../core/node.ts'
 import { type ByteSource, checkRange, MemorySource, type Summed, type WriteBytes } from './byte-source.ts'
 import { FileError } from './errors.ts'
 
@@ -41,15 +42,15 @@ function node(): NodeModules {
     throw new FileError(
       'there is no file system here: give bytes, or use loadAsync with a URL, File, Blob or Response',
     )
-  const get = globalThis.process.getBuiltinModule as ((name: string) => unknown) | undefined
-  if (typeof get !== 'function')
+  const fs = nodeModule<typeof Fs>('node:fs')
+  if (fs === undefined)
     throw new FileError(
       'paths need Node 20.16, 22.3 or later in synchronous calls: update Node, or use loadAsync and saveAsync',
     )
   modules = {
-    fs: get('node:fs') as typeof Fs,
-    path: get('node:path') as typeof Path,
-    url: get('node:url') as typeof Url,
+    fs,
+    path: nodeModule<typeof Path>('node:path')!,
+    url: nodeModule<typeof Url>('node:url')!,
   }
   return modules
 }

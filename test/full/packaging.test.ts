@@ -1,10 +1,19 @@
 // The package as a user gets it: what is in it, that Node and browsers can load it, that its types compile.
 
 import { execFileSync, spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 const root = resolve(import.meta.dirname, '../..')
 let project = ''
@@ -113,3 +122,78 @@ test.each(['NodeNext', 'bundler'])(
     expect({ status, stdout }).toEqual({ status: 0, stdout: '' })
   },
 )
+
+const hasAddon = existsSync(join(root, 'native/build/Release/antorcha.node'))
+if (!hasAddon)
+  console.log('the package with the addon is not tested: no addon was built (npm run native says why)')
+
+describe.skipIf(!hasAddon)('the addon in a package of its own', () => {
+  let folder = ''
+  const tarballs = { library: '', addon: '' }
+  const npm = (cwd: string, ...args: string[]): string =>
+    execFileSync('npm', args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+  const pack = (from: string): string =>
+    join(folder, npm(from, 'pack', '--ignore-scripts', '--silent', '--pack-destination', folder).trim())
+
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'antorcha-addon-'))
+    // A copy, because what prepack does to package.json must not meet other tests.
+    const library = join(folder, 'library')
+    for (const { path } of packedFiles()) cpSync(join(root, path), join(library, path))
+    execFileSync('node', ['native/package.js', 'depend', join(library, 'package.json')], { cwd: root })
+    execFileSync('node', ['native/package.js'], { cwd: root })
+    tarballs.library = pack(library)
+    tarballs.addon = pack(join(root, 'native/build/package'))
+  }, 60000)
+
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+  /** What `torch.config()` says in an empty project with these packages installed; no registry is asked. */
+  function configWith(
+    name: string,
+    ...packages: string[]
+  ): { native: string | null; nativeReason: string | null } {
+    const empty = join(folder, name)
+    mkdirSync(empty)
+    writeFileSync(join(empty, 'package.json'), '{ "type": "module" }')
+    npm(empty, 'install', '--offline', '--no-audit', '--no-fund', ...packages)
+    return report(empty)
+  }
+
+  function report(project: string): { native: string | null; nativeReason: string | null } {
+    const source = `import * as torch from 'antorcha'
+      const x = torch.arange(100000).add(1).sum()
+      console.log(JSON.stringify({ ...torch.config(), sum: x.item() }))`
+    const args = ['--input-type=module', '--eval', source]
+    const env = { ...process.env, ANTORCHA_NATIVE: '1' }
+    const result = JSON.parse(execFileSync('node', args, { cwd: project, encoding: 'utf8', env }))
+    expect(result.sum).toBe(5000050000)
+    return result
+  }
+
+  test('both installed: it computes natively', () => {
+    const { native, nativeReason } = configWith('both', tarballs.library, tarballs.addon)
+    expect(nativeReason).toBeNull()
+    expect(native).toMatch(/avx512|avx2|baseline/)
+  }, 60000)
+
+  test('the library alone: it computes without, and says why', () => {
+    expect(configWith('alone', tarballs.library)).toMatchObject({
+      native: null,
+      nativeReason: `@antorcha/native-${process.platform}-${process.arch} is not installed, and no compiler built it here`,
+    })
+  }, 60000)
+
+  test('an addon of another version is refused, with a reason', () => {
+    const project = join(folder, 'other')
+    cpSync(join(folder, 'both'), project, { recursive: true })
+    const addon = join(project, `node_modules/@antorcha/native-${process.platform}-${process.arch}`)
+    // A file that answers as an addon of another time would.
+    writeFileSync(join(addon, 'other.cjs'), `exports.interface = () => '0-1'`)
+    const manifest = JSON.parse(readFileSync(join(addon, 'package.json'), 'utf8'))
+    writeFileSync(join(addon, 'package.json'), JSON.stringify({ ...manifest, main: 'other.cjs' }))
+    const { native, nativeReason } = report(project)
+    expect(native).toBeNull()
+    expect(nativeReason).toMatch(/belongs to another version of antorcha/)
+  })
+})

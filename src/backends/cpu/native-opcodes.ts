@@ -73,3 +73,14 @@ export function opcode(name: string): number | undefined {
   numbers ??= new Map([...controls, ...operations()].map((n, i) => [n, i]))
   return numbers.get(name)
 }
+
+/** To be counted up when a function that the addon exports, or what it reads from memory, changes. */
+const CALLS = 1
+
+/** What the addon and the library must agree on, in short: its functions, and the numbers of its instructions. */
+export function addonInterface(): string {
+  let hash = 0
+  for (const name of [...controls, ...operations()])
+    for (let i = 0; i < name.length; i++) hash = (Math.imul(hash, 31) + name.charCodeAt(i)) | 0
+  return `${CALLS}-${(hash >>> 0).toString(16)}`
+}

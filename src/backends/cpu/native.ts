@@ -4,11 +4,15 @@ import type * as NodeModule from 'node:module'
 import type * as NodeUrl from 'node:url'
 import type * as V8 from 'node:v8'
 import type * as Vm from 'node:vm'
+import { nodeModule } from '../../core/node.ts'
 import type { Arena, Collector } from './arena.ts'
+import { addonInterface } from './native-opcodes.ts'
 import { getNumThreads, onThreadCountChange } from './thread-count.ts'
 
 /** What the addon exports. Pointers are byte offsets in the memory that was attached. */
 export interface Addon {
+  /** What it was compiled for; see `addonInterface`. */
+  interface?(): string
   attach(memory: Uint8Array): void
   /** `avx512`, `avx2` or `baseline`. */
   instructionSet(): string
@@ -32,19 +36,19 @@ type Found = { addon: Addon; reason: null } | { addon: null; reason: string }
 
 let found: Found | null = null
 
-const builtin = <T>(name: string): T | undefined => {
-  const get = globalThis.process?.getBuiltinModule as ((name: string) => unknown) | undefined
-  return get?.(name) as T | undefined
+/** The package with the addon for this machine. */
+function packageName(): string {
+  const { platform, arch } = globalThis.process
+  return `@antorcha/native-${platform}-${arch}`
 }
 
 // Built in the repository by node-gyp, which lies elsewhere seen from src/backends/cpu than from dist; or installed for
 // this platform. Nothing outside the library's own folder is looked at: an addon is code that runs.
 function candidates(): string[] {
-  const { platform, arch } = globalThis.process
-  const url = builtin<typeof NodeUrl>('node:url')
+  const url = nodeModule<typeof NodeUrl>('node:url')
   const root = /\/src\/backends\/cpu\/[^/]*$/.test(import.meta.url) ? '../../../' : '../'
   const built = new URL(`${root}native/build/Release/antorcha.node`, import.meta.url)
-  return [...(url === undefined ? [] : [url.fileURLToPath(built)]), `@antorcha/native-${platform}-${arch}`]
+  return [...(url === undefined ? [] : [url.fileURLToPath(built)]), packageName()]
 }
 
 function find(): Found {
@@ -52,18 +56,24 @@ function find(): Found {
     return { addon: null, reason: 'native code runs in Node only' }
   if (globalThis.process.env.ANTORCHA_NATIVE === '0')
     return { addon: null, reason: 'turned off by ANTORCHA_NATIVE=0' }
-  const module = builtin<typeof NodeModule>('node:module')
+  const module = nodeModule<typeof NodeModule>('node:module')
   if (module === undefined) return { addon: null, reason: 'it needs Node 20.16 or later' }
   const require = module.createRequire(import.meta.url)
-  let reason = 'it is not installed for this platform, and no compiler built it'
+  const reasons: string[] = []
   for (const path of candidates())
     try {
-      return { addon: require(path) as Addon, reason: null }
+      const addon = require(path) as Addon
+      const given = addon.interface?.()
+      if (given === addonInterface()) return { addon, reason: null }
+      reasons.push(
+        `${path} belongs to another version of antorcha (its interface is ${given ?? 'older'}, not ${addonInterface()})`,
+      )
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException
-      if (code !== 'MODULE_NOT_FOUND') reason = `${path}: ${message}`
+      if (code !== 'MODULE_NOT_FOUND') reasons.push(`${path}: ${message}`)
     }
-  return { addon: null, reason }
+  if (reasons.length > 0) return { addon: null, reason: reasons.join('; ') }
+  return { addon: null, reason: `${packageName()} is not installed, and no compiler built it here` }
 }
 
 /**
@@ -92,8 +102,8 @@ export function nativeReason(arena: Arena): string | null {
 
 /** The garbage collector, through finalizers that run inside it and a way to call it. */
 function collectorOf(addon: Addon): Collector | null {
-  const v8 = builtin<typeof V8>('node:v8')
-  const vm = builtin<typeof Vm>('node:vm')
+  const v8 = nodeModule<typeof V8>('node:v8')
+  const vm = nodeModule<typeof Vm>('node:vm')
   if (v8 === undefined || vm === undefined) return null
   v8.setFlagsFromString('--expose-gc')
   const collect = vm.runInNewContext('gc') as unknown

@@ -1,6 +1,7 @@
 // How many threads a CPU operation may use: torch.setNumThreads and getNumThreads. Who runs on them is in threads.ts.
 
 import { RuntimeError } from '../../core/errors.ts'
+import { nodeModule } from '../../core/node.ts'
 
 /** More threads than this are used only when asked for: what they add is small, and each takes megabytes. */
 const MOST_BY_DEFAULT = 16
@@ -10,12 +11,12 @@ const listeners: (() => void)[] = []
 
 function availableCores(): number {
   const { process, navigator } = globalThis as {
-    process?: { getBuiltinModule?: (name: string) => unknown; env?: Record<string, string | undefined> }
+    process?: { env?: Record<string, string | undefined> }
     navigator?: { hardwareConcurrency?: number }
   }
   const asked = Number(process?.env?.OMP_NUM_THREADS)
   if (Number.isInteger(asked) && asked > 0) return asked
-  const os = process?.getBuiltinModule?.('node:os') as { availableParallelism?: () => number } | undefined
+  const os = nodeModule<{ availableParallelism?: () => number }>('node:os')
   const cores = os?.availableParallelism?.() ?? navigator?.hardwareConcurrency ?? 1
   return Math.max(1, Math.min(cores, MOST_BY_DEFAULT))
 }

@@ -1,6 +1,7 @@
 // Worker threads that share the arena: they are started when there is enough to do, and take part in large launches.
 // What they run is in thread-worker.ts, how a kernel is split in split.ts, how many there are in thread-count.ts.
 
+import { nodeModule } from '../../core/node.ts'
 import { getNumThreads, onThreadCountChange } from './thread-count.ts'
 import {
   CONTROL_WORDS,
@@ -35,17 +36,16 @@ interface WorkerHandle {
 type NodeWorker = WorkerHandle & { unref(): void; on(event: 'error', listener: () => void): void }
 
 interface Host {
-  process?: { getBuiltinModule?: (name: string) => unknown }
   Worker?: new (url: string) => WorkerHandle & { postMessage(data: unknown): void; onerror: unknown }
   crossOriginIsolated?: boolean
 }
 
 /** Starts a worker here, or returns null where there are none that can share memory. */
 function startWorker(start: WorkerStart, onError: () => void): WorkerHandle | null {
-  const { process, Worker, crossOriginIsolated } = globalThis as unknown as Host
-  const threads = process?.getBuiltinModule?.('node:worker_threads') as
-    | { Worker: new (code: string, options: object) => NodeWorker }
-    | undefined
+  const { Worker, crossOriginIsolated } = globalThis as unknown as Host
+  const threads = nodeModule<{ Worker: new (code: string, options: object) => NodeWorker }>(
+    'node:worker_threads',
+  )
   if (threads !== undefined) {
     // No options of the parent's: loaders and hooks would only make the start slow.
     const worker = new threads.Worker(workerText, { eval: true, workerData: start, execArgv: [], env: {} })

@@ -3,6 +3,7 @@
 
 import type * as NodeModule from 'node:module'
 import { RuntimeError } from '../../core/errors.ts'
+import { nodeModule } from '../../core/node.ts'
 
 /** Which of several adapters to take; https://www.w3.org/TR/webgpu/#dictdef-gpurequestadapteroptions */
 export interface AdapterOptions {
@@ -41,8 +42,7 @@ const isNode = (): boolean => globalThis.process?.versions?.node !== undefined
 
 /** Where the package `webgpu` is installed, or null; looked for beside the library, then beside the program. */
 function nodePackage(): string | null {
-  const get = globalThis.process?.getBuiltinModule as ((name: string) => unknown) | undefined
-  const module = get?.('node:module') as typeof NodeModule | undefined
+  const module = nodeModule<typeof NodeModule>('node:module')
   if (module === undefined) return null
   for (const base of [import.meta.url, `${globalThis.process.cwd()}/program.js`])
     try {
