@@ -30,6 +30,7 @@ Trains a classifier on 8x8 images of handwritten digits.
   --epochs <n>   how often to go through the training images (default 6)
   --seed <n>     the seed of all random numbers (default 0)
   --out <file>   where the trained parameters go (default digits.pt)
+  --device <d>   where to train: cpu (default) or webgpu
   --help         this text`
 
 const TRAINING_IMAGES = 1400
@@ -112,7 +113,7 @@ class Progress {
   }
 }
 
-function train(model: Model, data: Examples, epochs: number): void {
+async function train(model: Model, data: Examples, epochs: number, device: string): Promise<void> {
   const loader = new DataLoader(data, { batchSize: BATCH, shuffle: true })
   const optimizer = new optim.Adam(model.parameters(), { lr: 1e-2 })
   const scheduler = new optim.lrScheduler.StepLR(optimizer, Math.ceil(epochs / 3), { gamma: 0.3 })
@@ -122,10 +123,10 @@ function train(model: Model, data: Examples, epochs: number): void {
     for (let epoch = 1; epoch <= epochs; epoch++) {
       for (const [images, labels] of loader) {
         optimizer.zeroGrad()
-        const loss = F.crossEntropy(model(images), labels)
+        const loss = F.crossEntropy(model(images.to(device)), labels.to(device))
         loss.backward()
         optimizer.step()
-        progress.step(epoch, loss.item() as number)
+        progress.step(epoch, (await loss.itemAsync()) as number)
       }
       scheduler.step()
       progress.endEpoch(epoch)
@@ -178,8 +179,8 @@ function checkTarget(out: string): void {
     )
 }
 
-function main(): void {
-  const options = readOptions({ epochs: '6', seed: '0', out: 'digits.pt' })
+async function main(): Promise<void> {
+  const options = readOptions({ epochs: '6', seed: '0', out: 'digits.pt', device: 'cpu' })
   if (options.help) {
     say(usage)
     return
@@ -188,6 +189,10 @@ function main(): void {
   const seed = wholeNumber('seed', options.seed, 0, Number.MAX_SAFE_INTEGER)
   if (options.out === '') throw new UsageError('--out takes the name of a file')
   checkTarget(options.out)
+  const { device } = options
+  if (device !== 'cpu' && device !== 'webgpu')
+    throw new UsageError(`--device takes cpu or webgpu, got '${device}'`)
+  if (device === 'webgpu') await torch.webgpu.init()
 
   const started = performance.now()
   torch.manualSeed(seed)
@@ -203,10 +208,11 @@ function main(): void {
   const model = makeModel(new nn.Linear(2 * 2 * 32, 10))
   const parameters = [...model.parameters()].reduce((sum, p) => sum + p.numel(), 0)
   say(`${model}\n${dim(`${parameters} parameters`)}\n`)
-  train(model, training, epochs)
+  await train(model.to(device), training, epochs, device)
 
   model.eval()
-  const predictions = torch.noGrad(() => model(testImages)).argmax(1)
+  const predictions = await torch.noGrad(() => model(testImages.to(device)).argmax(1)).cpu()
+  await model.cpu()
   const matrix = confusionMatrix(testLabels, predictions)
   const correct = matrix.diagonal().sum().item() as number
   say()

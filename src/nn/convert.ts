@@ -48,6 +48,27 @@ function parseTarget(target: DType | DeviceLike | Tensor | ModuleToOptions): {
   return { device: device == null ? null : toDevice(device), dtype: dtype ?? null }
 }
 
+/** Moves a module to the CPU; a promise of it where values have to be waited for. */
+export function toCpu<M extends Module>(module: M): M | Promise<M> {
+  const waiting = new Set<Tensor>()
+  applyToTensors(module, (tensor) => {
+    if (!isLazy(tensor) && tensor.storage.isAsynchronous) waiting.add(tensor)
+    return tensor
+  })
+  if (waiting.size === 0) {
+    convertModule(module, 'cpu')
+    return module
+  }
+  return fetchAll(module, [...waiting])
+}
+
+async function fetchAll<M extends Module>(module: M, tensors: readonly Tensor[]): Promise<M> {
+  const copies = await Promise.all(tensors.map((tensor) => tensor.detach().cpu()))
+  const copyOf = new Map(tensors.map((tensor, i) => [tensor, copies[i]]))
+  applyToTensors(module, (tensor) => copyOf.get(tensor) ?? tensor)
+  return module
+}
+
 /**
  * Replaces the data of every parameter (and of its gradient) and buffer of a module and its children by what `convert`
  * makes of it. The parameters stay the same objects, so that optimizers keep them.

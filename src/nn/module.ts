@@ -7,7 +7,7 @@ import { AttributeError, NotImplementedError, TypeError_, ValueError } from '../
 import { emptyLike } from '../ops/creation.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { createCallable } from './callable.ts'
-import { applyToTensors, convertModule, type ModuleToOptions } from './convert.ts'
+import { applyToTensors, convertModule, type ModuleToOptions, toCpu } from './convert.ts'
 import { deepcopy } from './deepcopy.ts'
 import {
   addHook,
@@ -253,8 +253,12 @@ export class Module {
     return this.to(bfloat16)
   }
 
-  cpu(): this {
-    return this.to('cpu')
+  /**
+   * Moves all parameters and buffers to the CPU. From a device that cannot be read synchronously they have to be waited for,
+   * so that `await model.cpu()` works everywhere.
+   */
+  cpu(): this | Promise<this> {
+    return toCpu(this)
   }
 
   /** Converts all parameters and buffers to a dtype, integer ones too. */

@@ -207,7 +207,7 @@ function bagTable(a: BagAttributes): Tensor {
 const bagMaxOp: Op<BagAttributes> = {
   node: 'EmbeddingBagBackward0',
   forward: ([weight], a) => {
-    const table = bagTable(a)
+    const table = bagTable(a).to(weight.device)
     const missing = table.lt(0)
     const [bags, longest] = table.sizes
     const rows = view(indexSelect(weight, 0, reshape(table.clamp({ min: 0 }), [-1])), [

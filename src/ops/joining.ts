@@ -271,7 +271,7 @@ export function blockDiag(...tensors: Tensor[]): Tensor {
   let left = 0
   const rows = blocks.map((x) => {
     const right = columns - left - x.sizes[1]
-    const zero = (n: number) => fullTensor([x.sizes[0], n], 0, dtype)
+    const zero = (n: number) => fullTensor([x.sizes[0], n], 0, dtype, x.device)
     const row = cat([zero(left), to(x, dtype), zero(right)], 1)
     left += x.sizes[1]
     return row

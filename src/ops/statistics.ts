@@ -195,7 +195,7 @@ function quantileFunction(name: string, ignoreNaN: boolean): Quantile & Function
       { dim, keepdim = false, interpolation = 'linear' }: QuantileOptions,
     ) => {
       checkTensor(name, 'input', x)
-      const q = given instanceof Tensor ? given : makeTensor(given, { dtype: x.dtype })
+      const q = given instanceof Tensor ? given : makeTensor(given, { dtype: x.dtype, device: x.device })
       checkQuantile(x, q, interpolation)
       const whole = dim === undefined || dim === null
       const d = whole ? 0 : wrapDim(dim, x.ndim)
