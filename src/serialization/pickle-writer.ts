@@ -95,6 +95,10 @@ class Pickler {
       case 'undefined':
         throw new TypeError_(`cannot save undefined, at ${this.#place()}: None is null`)
       case 'function':
+        // A module can be called, so it is a function.
+        if ('stateDict' in value)
+          throw new TypeError_(`cannot save ${describeUnsupported(value)}, at ${this.#place()}`)
+        throw new TypeError_(`cannot save a function, at ${this.#place()}`)
       case 'symbol':
         throw new TypeError_(`cannot save a ${typeof value}, at ${this.#place()}`)
     }
