@@ -1,4 +1,5 @@
-// The README's TypeScript: its programs print what their comments say, and what it says does not compile does not.
+// The TypeScript of the README and of the page on checkpoints: programs print what their comments say, and what is said not
+// to compile does not.
 
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -11,7 +12,9 @@ const root = resolve(import.meta.dirname, '../..')
 const folder = mkdtempSync(join(tmpdir(), 'antorcha-readme-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-const readme = readFileSync(join(root, 'README.md'), 'utf8')
+const readme = ['README.md', 'docs/checkpoints.md']
+  .map((name) => readFileSync(join(root, name), 'utf8'))
+  .join('\n')
 const blocks = [...readme.matchAll(/^```ts\n(.*?)^```/gms)].map(([, code]) => code)
 const failing = blocks.filter((code) => code.includes('// error TS')).join('')
 
