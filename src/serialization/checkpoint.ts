@@ -2,20 +2,23 @@
 // pickle can build tensors, parameters, containers and plain values, and nothing else.
 
 import { Device, type DeviceLike } from '../core/device.ts'
-import { TypeError_ } from '../core/errors.ts'
+import { TypeError_, ValueError } from '../core/errors.ts'
 import type { ByteSource } from './byte-source.ts'
 import {
   type AsyncLoadSource,
   type FileHandleLike,
   type LoadSource,
+  openAsync,
   withSource,
-  withSourceAsync,
 } from './file-sources.ts'
 import { collect, type PreparedFile, targetPath, writeFile, writeFileAsync } from './file-targets.ts'
 import type { MapLocation } from './map-location.ts'
 import { findModuleGlobal } from './module-objects.ts'
+import { withFile } from './node-files.ts'
+import { PartialSource, type ProgressListener } from './partial-source.ts'
 import { pickle } from './pickle-writer.ts'
 import { readCheckpoint } from './read-checkpoint.ts'
+import type { TensorBridge } from './storage-table.ts'
 import { tensorBridge } from './tensor-bridge.ts'
 import { type PreparedArchive, sizeOfTorchArchive, writeTorchArchive } from './torch-archive.ts'
 
@@ -36,6 +39,8 @@ export interface LoadOptions {
    * open as long as tensors need it. Damage is found, and thrown, at that first use. Default false.
    */
   readonly mmap?: boolean
+  /** `loadAsync` only: hears how many bytes have been read, of how many. */
+  readonly onProgress?: ProgressListener
 }
 
 /**
@@ -55,7 +60,10 @@ export function load(source: LoadSource, second?: DeviceLike | LoadOptions, thir
   return withSource(source, 'load', (file) => readFrom(file, options))
 }
 
-/** `load` for everything that takes time to read: URLs, Blobs and Files, Responses, streams; also for what `load` takes. */
+/**
+ * `load` for everything that takes time to read: URLs, Blobs and Files, Responses, streams; also for what `load` takes.
+ * URLs (whose servers know ranges) and Blobs are read in parts: first the structure, then each storage into its memory.
+ */
 export function loadAsync<T = unknown>(source: AsyncLoadSource, options?: LoadOptions): Promise<T>
 export function loadAsync<T = unknown>(
   source: AsyncLoadSource,
@@ -68,8 +76,48 @@ export async function loadAsync(
   third?: LoadOptions,
 ): Promise<unknown> {
   const options = loadOptions(second, third)
-  return withSourceAsync(source, 'load', (file) => readFrom(file, options))
+  const opened = await openAsync(source, 'load', options.onProgress)
+  if (typeof opened === 'string') return withFile(opened, (file) => readFrom(file, options))
+  return opened instanceof PartialSource ? readParts(opened, options) : readFrom(opened, options)
 }
+
+/**
+ * Reads a checkpoint of which not all bytes are at hand: first its structure, so that what cannot be loaded is refused
+ * before much was read, then the storages, straight into their memory.
+ */
+async function readParts(source: PartialSource, options: LoadOptions): Promise<unknown> {
+  if (options.mmap)
+    throw new ValueError(`load: mmap needs the path of a local file, but the source is '${source.name}'`)
+  let storages: object[] = []
+  const bridge: TensorBridge = {
+    ...tensorBridge,
+    defer(nbytes, fill) {
+      const storage = tensorBridge.defer(nbytes, fill)
+      storages.push(storage)
+      return storage
+    },
+  }
+  try {
+    const result = await source.provide(() => {
+      storages = []
+      // Only archives can be read in parts.
+      const isArchive = source.read(0, Math.min(source.size, 1))[0] === zipMark
+      return readFrom(source, { ...options, mmap: isArchive }, bridge)
+    })
+    for (const storage of storages) {
+      await source.provide(() => tensorBridge.bytes(storage))
+      source.forgetUsed()
+    }
+    source.finish()
+    return result
+  } catch (error) {
+    for (const storage of storages) tensorBridge.free(storage)
+    throw error
+  }
+}
+
+// The first letter of the signature of zip archives.
+const zipMark = 0x50
 
 /**
  * Saves an object as `torch.save` does, so that PyTorch loads it: tensors, parameters and state dicts, in Map, plain objects
@@ -111,17 +159,17 @@ function prepare(obj: unknown, root: string): PreparedFile {
   }
 }
 
-function readFrom(source: ByteSource, options: LoadOptions): unknown {
+function readFrom(source: ByteSource, options: LoadOptions, bridge: TensorBridge = tensorBridge): unknown {
   const { mapLocation, mmap, weightsOnly = true } = options
   return readCheckpoint(source, {
-    bridge: tensorBridge,
+    bridge,
     mapLocation,
     mmap,
     extraGlobals: weightsOnly ? undefined : findModuleGlobal,
   })
 }
 
-const knownOptions: readonly string[] = ['mapLocation', 'weightsOnly', 'mmap']
+const knownOptions: readonly string[] = ['mapLocation', 'weightsOnly', 'mmap', 'onProgress']
 
 function loadOptions(
   second: DeviceLike | LoadOptions | undefined,

@@ -5,6 +5,14 @@ import { TypeError_ } from '../core/errors.ts'
 import { type ByteSource, MemorySource } from './byte-source.ts'
 import { FileError } from './errors.ts'
 import { isNode, pathOfUrl, prepareNode, withFile } from './node-files.ts'
+import {
+  bodyOf,
+  collectStream,
+  openUrl,
+  PartialSource,
+  type ProgressListener,
+  rangesOfBlob,
+} from './partial-source.ts'
 
 /** What is read synchronously: a path (in Node), a `file:` URL, or the bytes themselves. */
 export type LoadSource = string | URL | ArrayBuffer | Uint8Array
@@ -45,13 +53,47 @@ export async function withSourceAsync<T>(
   source: AsyncLoadSource,
   caller: string,
   use: (source: ByteSource) => T,
+  onProgress?: ProgressListener,
 ): Promise<T> {
+  const opened = await openAsync(source, caller, onProgress)
+  if (typeof opened === 'string') return withFile(opened, use)
+  if (opened instanceof PartialSource) return opened.provide(() => use(opened))
+  return use(opened)
+}
+
+/**
+ * Opens what takes time to read: the path of a local file, a source that may lack bytes until they are provided, or
+ * one that has them all. Throws FileError, TypeError.
+ */
+export async function openAsync(
+  source: AsyncLoadSource,
+  caller: string,
+  onProgress?: ProgressListener,
+): Promise<string | PartialSource | ByteSource> {
   await prepareNode()
+  if (source instanceof Uint8Array || source instanceof ArrayBuffer) return memorySource(source)
   if (typeof source === 'string' || source instanceof URL) {
     const path = localPath(source)
-    return path === null ? use(await download(String(source))) : withFile(path, use)
+    if (path !== null) return path
+    const url = String(source)
+    const opened = await openUrl(url, onProgress)
+    return opened instanceof Uint8Array
+      ? new MemorySource(opened, url)
+      : new PartialSource(opened, onProgress)
   }
-  return use(await inMemory(source, caller))
+  if (source instanceof Blob)
+    return new PartialSource(rangesOfBlob(source, (source as File).name ?? '<blob>'), onProgress)
+  if (source instanceof Response) {
+    const name = source.url || '<response>'
+    return new MemorySource(await bodyOf(source, name, onProgress), name)
+  }
+  if (source instanceof ReadableStream)
+    return new MemorySource(await collectStream(source, null, onProgress), '<stream>')
+  if (typeof source?.getFile === 'function')
+    return new PartialSource(rangesOfBlob(await source.getFile(), source.name), onProgress)
+  throw new TypeError_(
+    `${caller}Async: expected a path, a URL, bytes, a Blob, a Response, a stream or a file handle, but got ${nameOf(source)}`,
+  )
 }
 
 /** The path that a string or URL means, or null where it must be fetched. */
@@ -68,38 +110,6 @@ export function nameOf(value: unknown): string {
   return typeof value === 'object' ? ((value as object).constructor?.name ?? 'an object') : typeof value
 }
 
-async function download(url: string): Promise<ByteSource> {
-  let response: Response
-  try {
-    response = await fetch(url)
-  } catch (error) {
-    throw new FileError(`cannot fetch '${url}': ${(error as Error).message}`, null, { cause: error })
-  }
-  return fromResponse(response, url)
-}
-
-async function fromResponse(response: Response, url: string): Promise<ByteSource> {
-  if (!response.ok)
-    throw new FileError(
-      `cannot fetch '${url}': the server answered ${response.status} ${response.statusText}`,
-    )
-  return new MemorySource(new Uint8Array(await response.arrayBuffer()), url)
-}
-
 function memorySource(source: ArrayBuffer | Uint8Array): ByteSource {
   return new MemorySource(source instanceof Uint8Array ? source : new Uint8Array(source))
-}
-
-async function inMemory(source: Exclude<AsyncLoadSource, string | URL>, caller: string): Promise<ByteSource> {
-  if (source instanceof Uint8Array || source instanceof ArrayBuffer) return memorySource(source)
-  if (source instanceof Blob)
-    return new MemorySource(new Uint8Array(await source.arrayBuffer()), (source as File).name ?? '<blob>')
-  if (source instanceof Response) return fromResponse(source, source.url || '<response>')
-  if (source instanceof ReadableStream)
-    return new MemorySource(new Uint8Array(await new Response(source).arrayBuffer()), '<stream>')
-  if (typeof source?.getFile === 'function')
-    return new MemorySource(new Uint8Array(await (await source.getFile()).arrayBuffer()), source.name)
-  throw new TypeError_(
-    `${caller}Async: expected a path, a URL, bytes, a Blob, a Response, a stream or a file handle, but got ${nameOf(source)}`,
-  )
 }
