@@ -70,8 +70,40 @@ function runDirection(input: Tensor, state: RnnState, weights: CellWeights, step
   return { output: stack(outputs, 0), state: current }
 }
 
+/** The same over packed sequences `[sum of lengths, input]`: of which `batchSizes[t]` have step t, the longest first. */
+function runPackedDirection(
+  input: Tensor,
+  initial: RnnState,
+  weights: CellWeights,
+  step: Step,
+  reverse: boolean,
+  batchSizes: readonly number[],
+) {
+  const gates = linear(input, weights.inputWeight, weights.inputBias).split(batchSizes, 0)
+  const outputs = new Array<Tensor>(gates.length)
+  const rows = (state: RnnState, start: number, end: number) =>
+    start === 0 && end === state[0].sizes[0] ? state : state.map((s) => s.narrow(0, start, end - start))
+  const join = (parts: readonly RnnState[]) =>
+    parts.length === 1 ? parts[0] : initial.map((_, k) => cat(parts.map((part) => part[k])))
+  const finished: RnnState[] = []
+  let size = reverse ? batchSizes[batchSizes.length - 1] : batchSizes[0]
+  let current = rows(initial, 0, size)
+  for (let i = 0; i < gates.length; i++) {
+    const t = reverse ? gates.length - 1 - i : i
+    // Forwards, sequences end; backwards, sequences begin.
+    if (batchSizes[t] < size) {
+      finished.unshift(rows(current, batchSizes[t], size))
+      current = rows(current, 0, batchSizes[t])
+    } else if (batchSizes[t] > size) current = join([current, rows(initial, size, batchSizes[t])])
+    size = batchSizes[t]
+    current = step(gates[t], current, weights)
+    outputs[t] = current[0]
+  }
+  return { output: cat(outputs), state: join([current, ...finished]) }
+}
+
 /**
- * Runs layers of recurrent steps over `[T, N, input]`. `initial` are the states of all layers and directions, each
+ * Runs layers of recurrent steps over `[T, N, input]`, or with `batchSizes` over packed sequences. `initial` are the states of all layers and directions, each
  * `[layers * directions, N, size]`; `weights` those of each layer and direction.
  */
 export function runLayers(
@@ -79,6 +111,7 @@ export function runLayers(
   initial: RnnState,
   weights: readonly CellWeights[],
   { step, numLayers, bidirectional, dropout: p, training }: RnnSettings,
+  batchSizes: readonly number[] | null = null,
 ): { output: Tensor; state: Tensor[] } {
   const directions = bidirectional ? 2 : 1
   const last: RnnState[] = []
@@ -88,11 +121,15 @@ export function runLayers(
     for (let direction = 0; direction < directions; direction++) {
       const i = layer * directions + direction
       const before = initial.map((s) => s.select(0, i))
-      const { output, state } = runDirection(x, before, weights[i], step, direction === 1)
+      const reverse = direction === 1
+      const { output, state } =
+        batchSizes === null
+          ? runDirection(x, before, weights[i], step, reverse)
+          : runPackedDirection(x, before, weights[i], step, reverse, batchSizes)
       outputs.push(output)
       last.push(state)
     }
-    x = outputs.length === 1 ? outputs[0] : cat(outputs, 2)
+    x = outputs.length === 1 ? outputs[0] : cat(outputs, -1)
     if (p > 0 && training && layer < numLayers - 1) x = dropout(x, p)
   }
   return {

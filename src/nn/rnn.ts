@@ -14,11 +14,13 @@ import {
   type CellWeights,
   gruStep,
   lstmStep,
+  type RnnSettings,
   type RnnState,
   runLayers,
   type Step,
   simpleStep,
 } from './rnn-functions.ts'
+import { PackedSequence } from './utils/rnn.ts'
 
 /** The kinds of recurrent networks. */
 export type RnnMode = 'LSTM' | 'GRU' | 'RNN_TANH' | 'RNN_RELU'
@@ -173,7 +175,7 @@ export class RNNBase extends Module {
   }
 
   /** Checks input and states, runs the layers; both come back with a batch only if the input had one. */
-  protected run(name: string, input: Tensor, given: RnnState | null): { output: Tensor; state: Tensor[] } {
+  private run(name: string, input: Tensor, given: RnnState | null): { output: Tensor; state: Tensor[] } {
     if (input.ndim !== 2 && input.ndim !== 3)
       throw new ValueError(
         `${name}: Expected input to be 2D or 3D, got ${input.ndim}D${name === 'RNN' ? ' tensor' : ''} instead`,
@@ -181,27 +183,64 @@ export class RNNBase extends Module {
     const batched = input.ndim === 3
     const batchDim = this.batchFirst ? 0 : 1
     const x = batched ? input : input.unsqueeze(batchDim)
-    const weight = (this as unknown as Record<string, Parameter>).weight_ih_l0
-    if (x.dtype !== weight.dtype)
-      throw new ValueError(
-        `RNN input dtype (${x.dtype}) does not match weight dtype (${weight.dtype}). Convert input: input.to(${weight.dtype}), or convert model: model.to(${x.dtype})`,
-      )
-    if (x.sizes[2] !== this.inputSize)
-      throw new RuntimeError(
-        `input.size(-1) must be equal to input_size. Expected ${this.inputSize}, got ${x.sizes[2]}`,
-      )
+    const weights = this.weights()
+    this.checkInput(x, weights[0].inputWeight)
     const state = this.initialState(x, x.sizes[batchDim], batched, given)
-    const result = runLayers(this.batchFirst ? x.transpose(0, 1) : x, state, this.weights(), {
+    const result = runLayers(this.batchFirst ? x.transpose(0, 1) : x, state, weights, this.settings())
+    const output = this.batchFirst ? result.output.transpose(0, 1) : result.output
+    return batched
+      ? { output, state: result.state }
+      : { output: output.squeeze(batchDim), state: result.state.map((s) => s.squeeze(1)) }
+  }
+
+  /** Whichever of the two the input asks for. */
+  protected runAny(
+    name: string,
+    input: Tensor | PackedSequence,
+    given: RnnState | null,
+  ): { output: Tensor | PackedSequence; state: Tensor[] } {
+    return input instanceof PackedSequence ? this.runPacked(input, given) : this.run(name, input, given)
+  }
+
+  /** The same for packed sequences. States come in the order that the sequences had before packing, and go so. */
+  private runPacked(
+    input: PackedSequence,
+    given: RnnState | null,
+  ): { output: PackedSequence; state: Tensor[] } {
+    const { data, batchSizes, sortedIndices, unsortedIndices } = input
+    const weights = this.weights()
+    this.checkInput(data, weights[0].inputWeight)
+    const sizes = batchSizes.tolist() as number[]
+    const initial = this.initialState(data, sizes[0], true, given)
+    const sorted = sortedIndices === null ? initial : initial.map((s) => s.indexSelect(1, sortedIndices))
+    const result = runLayers(data, sorted, weights, this.settings(), sizes)
+    return {
+      output: new PackedSequence(result.output, batchSizes, sortedIndices, unsortedIndices),
+      state:
+        unsortedIndices === null ? result.state : result.state.map((s) => s.indexSelect(1, unsortedIndices)),
+    }
+  }
+
+  private settings(): RnnSettings {
+    return {
       step: steps[this.mode],
       numLayers: this.numLayers,
       bidirectional: this.bidirectional,
       dropout: this.dropout,
       training: this.training,
-    })
-    const output = this.batchFirst ? result.output.transpose(0, 1) : result.output
-    return batched
-      ? { output, state: result.state }
-      : { output: output.squeeze(batchDim), state: result.state.map((s) => s.squeeze(1)) }
+    }
+  }
+
+  private checkInput(x: Tensor, weight: Tensor): void {
+    if (x.dtype !== weight.dtype)
+      throw new ValueError(
+        `RNN input dtype (${x.dtype}) does not match weight dtype (${weight.dtype}). Convert input: input.to(${weight.dtype}), or convert model: model.to(${x.dtype})`,
+      )
+    const width = x.sizes[x.ndim - 1]
+    if (width !== this.inputSize)
+      throw new RuntimeError(
+        `input.size(-1) must be equal to input_size. Expected ${this.inputSize}, got ${width}`,
+      )
   }
 
   private initialState(x: Tensor, batch: number, batched: boolean, given: RnnState | null): RnnState {
@@ -251,11 +290,17 @@ export function stateOf<S>(name: string, hx: S | null | undefined | { hx?: S | n
   return readOptions<{ hx?: S | null }>(name, ['hx'], hx).hx ?? null
 }
 
-/** The output of a recurrent layer and its last hidden state. */
-export type RnnResult = [output: Tensor, hidden: Tensor]
+/** A hidden state, given by position or as an option. */
+export type HiddenState = Tensor | null | { hx?: Tensor | null }
 
-function pair<T>(output: Tensor, state: T): [Tensor, T] {
-  return Tuple.of<unknown>(output, state) as unknown as [Tensor, T]
+/** What a recurrent layer makes of packed sequences. */
+type PackedCall<Given, State> = (input: PackedSequence, hx?: Given) => [output: PackedSequence, state: State]
+
+/** The output of a recurrent layer and its last hidden state. */
+export type RnnResult<X = Tensor> = [output: X, hidden: Tensor]
+
+function pair<X, T>(output: X, state: T): [X, T] {
+  return Tuple.of<unknown>(output, state) as unknown as [X, T]
 }
 
 /** Options of `nn.RNN`. */
@@ -279,12 +324,17 @@ export class RNN extends RNNBase {
     this.nonlinearity = nonlinearity
   }
 
-  override forward(input: Tensor, hx?: Tensor | null | { hx?: Tensor | null }): RnnResult {
+  override forward(input: PackedSequence, hx?: HiddenState): RnnResult<PackedSequence>
+  override forward(input: Tensor, hx?: HiddenState): RnnResult
+  override forward(input: Tensor | PackedSequence, hx?: HiddenState): RnnResult<Tensor | PackedSequence> {
     const given = stateOf('RNN', hx)
-    const { output, state } = this.run('RNN', input, given === null ? null : [given])
+    const { output, state } = this.runAny('RNN', input, given === null ? null : [given])
     return pair(output, state[0])
   }
 }
+
+/** A call with packed sequences gives packed sequences. */
+export interface RNN extends PackedCall<HiddenState, Tensor> {}
 
 /** A gated recurrent unit over time: `[T, N, inputSize]` to `[T, N, hiddenSize]` and the last h. Cho et al. 2014. */
 export class GRU extends RNNBase {
@@ -294,15 +344,23 @@ export class GRU extends RNNBase {
     super('GRU', inputSize, hiddenSize, readOptions<RnnOptions>('GRU', rnnOptions, first, rest))
   }
 
-  override forward(input: Tensor, hx?: Tensor | null | { hx?: Tensor | null }): RnnResult {
+  override forward(input: PackedSequence, hx?: HiddenState): RnnResult<PackedSequence>
+  override forward(input: Tensor, hx?: HiddenState): RnnResult
+  override forward(input: Tensor | PackedSequence, hx?: HiddenState): RnnResult<Tensor | PackedSequence> {
     const given = stateOf('GRU', hx)
-    const { output, state } = this.run('GRU', input, given === null ? null : [given])
+    const { output, state } = this.runAny('GRU', input, given === null ? null : [given])
     return pair(output, state[0])
   }
 }
 
+/** A call with packed sequences gives packed sequences. */
+export interface GRU extends PackedCall<HiddenState, Tensor> {}
+
 /** The hidden and the cell state of an LSTM. */
 export type LSTMState = readonly [hidden: Tensor, cell: Tensor]
+
+/** The states of an LSTM, given by position or as an option. */
+export type LSTMStates = LSTMState | null | { hx?: LSTMState | null }
 
 /**
  * Long short-term memory over time: `[T, N, inputSize]` to `[T, N, hiddenSize]` and the last hidden and cell states.
@@ -315,11 +373,16 @@ export class LSTM extends RNNBase {
     super('LSTM', inputSize, hiddenSize, readOptions<LSTMOptions>('LSTM', lstmOptions, first, rest))
   }
 
+  override forward(input: PackedSequence, hx?: LSTMStates): [output: PackedSequence, state: LSTMState]
+  override forward(input: Tensor, hx?: LSTMStates): [output: Tensor, state: LSTMState]
   override forward(
-    input: Tensor,
-    hx?: LSTMState | null | { hx?: LSTMState | null },
-  ): [output: Tensor, state: LSTMState] {
-    const { output, state } = this.run('LSTM', input, stateOf('LSTM', hx))
+    input: Tensor | PackedSequence,
+    hx?: LSTMStates,
+  ): [output: Tensor | PackedSequence, state: LSTMState] {
+    const { output, state } = this.runAny('LSTM', input, stateOf('LSTM', hx))
     return pair(output, Tuple.of(state[0], state[1]) as unknown as LSTMState)
   }
 }
+
+/** A call with packed sequences gives packed sequences. */
+export interface LSTM extends PackedCall<LSTMStates, LSTMState> {}

@@ -1,13 +1,13 @@
-// The namespace torch.nn.utils: clipping of gradients, parameters as one vector.
+// Clipping of gradients, and parameters as one vector.
 
-import { noGrad } from '../autograd/mode.ts'
-import { float32 } from '../core/dtype.ts'
-import { RuntimeError, TypeError_ } from '../core/errors.ts'
-import { pyFloat } from '../core/python.ts'
-import { fullTensor } from '../ops/creation.ts'
-import { cat, stack } from '../ops/joining.ts'
-import { setData, Tensor } from '../tensor/tensor.ts'
-import { readOptions } from './options.ts'
+import { noGrad } from '../../autograd/mode.ts'
+import { float32 } from '../../core/dtype.ts'
+import { RuntimeError, TypeError_ } from '../../core/errors.ts'
+import { pyFloat } from '../../core/python.ts'
+import { fullTensor } from '../../ops/creation.ts'
+import { cat, stack } from '../../ops/joining.ts'
+import { setData, Tensor } from '../../tensor/tensor.ts'
+import { readOptions } from '../options.ts'
 
 type Tensors = Tensor | Iterable<Tensor>
 
