@@ -5,7 +5,7 @@ import { OutOfMemoryError, RuntimeError } from '../../core/errors.ts'
 import { type Kernel, KernelBuilder, type Launch } from '../../kernels/kernel.ts'
 import { type Allocation, type Backend, backendFor } from '../backend.ts'
 import { recording } from '../recording.ts'
-import { obstacle } from './device.ts'
+import { obstacle, ready } from './device.ts'
 import { putScalar } from './parameters.ts'
 import { planned } from './plan.ts'
 import { GpuAllocation, type Memory } from './pool.ts'
@@ -96,6 +96,7 @@ class WebGpuBackend implements Backend {
       if (number < 0) number = memories.push(memory) - 1
       numbers.push(number)
     }
+    checkCount(kernel, memories.length)
     const { pipeline, layout, words, x, y } = planned(kernel, launch, numbers)
     const block = this.queue.block(pipeline.blockSize)
     block.words.set(words, block.start)
@@ -166,6 +167,15 @@ class WebGpuBackend implements Backend {
     if (nbytes === 0) return new Uint8Array(0)
     return this.queue.read(memoryIn(allocation as GpuAllocation), offset, nbytes)
   }
+}
+
+/** Throws where a shader would bind more buffers than the device allows; every device allows 8. */
+function checkCount(kernel: Kernel, count: number): void {
+  const most = count <= 8 ? 8 : (ready()?.limits.maxStorageBuffersPerShaderStage ?? count)
+  if (count > most)
+    throw new RuntimeError(
+      `${kernel.name}: works on ${count} tensors at once, and this GPU allows ${most}; do it on the CPU: await x.cpu()`,
+    )
 }
 
 /** The memory of an allocation. Throws where it was given back. */
