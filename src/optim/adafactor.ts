@@ -138,11 +138,26 @@ export class Adafactor extends Optimizer<AdafactorOptions, AdafactorState> {
         averageInto({ mean: variance, next: grad.mul(grad) }, { weight })
         scaledByVector({ update, grad, variance }, { eps })
       }
+      if (param.storage.isAsynchronous) {
+        moveOnDevice(param, update, group, t)
+        continue
+      }
       const rate = Math.max(group.eps[1], rootMeanSquare(param)) * Math.min(lr, 1 / Math.sqrt(t))
       const step = -rate / Math.max(1, rootMeanSquare(update) / d)
       move({ param, update }, { kept: 1 - lr * weightDecay, step: maximize ? -step : step })
     }
   }
+}
+
+/** The last part of a step where the norms are only known to the device. */
+function moveOnDevice(param: Tensor, update: Tensor, group: ParamGroup<AdafactorOptions>, t: number): void {
+  const { lr, eps, d, weightDecay, maximize } = group
+  const root = (x: Tensor): Tensor => x.mul(x).mean().sqrt()
+  const rate = root(param.detach())
+    .clamp({ min: eps[1] })
+    .mul(Math.min(lr, 1 / Math.sqrt(t)))
+  const change = update.mul(rate.div(root(update).div(d).clamp({ min: 1 })))
+  param.mul_(1 - lr * weightDecay).sub_(maximize ? change.neg() : change)
 }
 
 function initialState(grad: Tensor): AdafactorState {

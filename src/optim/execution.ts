@@ -2,6 +2,7 @@
 
 import { RuntimeError, TypeError_, ValueError } from '../core/errors.ts'
 import { pyRepr } from '../core/python.ts'
+import { needHost } from '../ops/host.ts'
 import { describe } from '../ops/op.ts'
 import { Tensor } from '../tensor/tensor.ts'
 
@@ -30,7 +31,7 @@ export function checkValue(valid: boolean, what: string, value: unknown): void {
 export function checkLr(lr: unknown, what = 'Invalid learning rate'): void {
   if (lr instanceof Tensor) {
     if (lr.numel() !== 1) throw new ValueError('Tensor lr must be 1-element')
-    checkLr(Number(lr.item()), what)
+    checkLr(Number(needHost('optimizer', lr).item()), what)
     return
   }
   if (typeof lr !== 'number')

@@ -127,7 +127,12 @@ function orthogonalize(x: Tensor, { nsCoefficients, nsSteps, eps }: ParamGroup<M
   const isTall = x.sizes[0] > x.sizes[1]
   let y = isTall ? x.to(float32).t() : x.to(float32)
   // The spectral norm is at most the Frobenius norm.
-  y = y.div(Math.max(Math.sqrt(Number(y.mul(y).sum().item())), eps))
+  const square = y.mul(y).sum()
+  y = y.div(
+    square.storage.isAsynchronous
+      ? square.sqrt().clamp({ min: eps })
+      : Math.max(Math.sqrt(Number(square.item())), eps),
+  )
   for (let i = 0; i < nsSteps; i++) {
     const gram = y.matmul(y.t())
     const polynomial = gram.mul(b).add(gram.matmul(gram).mul(c))

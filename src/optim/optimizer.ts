@@ -3,10 +3,12 @@
 import { enableGrad, gradMode } from '../autograd/mode.ts'
 import { nextHookId, RemovableHandle } from '../autograd/node.ts'
 import { recording } from '../backends/recording.ts'
+import { cpu } from '../core/device.ts'
 import { legacyTensorName } from '../core/dtype.ts'
 import { KeyError, NotImplementedError, TypeError_, ValueError } from '../core/errors.ts'
 import { pyFloat, pyRepr, Tuple } from '../core/python.ts'
 import { fillRaw } from '../ops/creation.ts'
+import { needHost } from '../ops/host.ts'
 import { describe } from '../ops/op.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { camelCase, entriesOf, entry, snakeCase } from './options.ts'
@@ -231,7 +233,9 @@ export class Optimizer<O extends object = CommonOptions, S extends object = obje
           `${this.constructor.name}: a step that can itself be differentiated (differentiable=True) does not exist here`,
         )
       const { lr } = group as { lr?: unknown }
-      this.updateGroup(lr instanceof Tensor ? { ...group, lr: Number(lr.item()) } : group)
+      this.updateGroup(
+        lr instanceof Tensor ? { ...group, lr: Number(needHost('optimizer', lr).item()) } : group,
+      )
     }
     return loss
   }
@@ -354,6 +358,9 @@ export class Optimizer<O extends object = CommonOptions, S extends object = obje
       const name = String(key)
       if (this.format.scalars?.includes(name) && !(value instanceof Tensor))
         result[name] = scalarState(Number(value))
+      else if (this.format.scalars?.includes(name) && value instanceof Tensor && !p.device.equals(cpu))
+        // Numbers that JavaScript counts stay where it can read them.
+        result[name] = castState(p, 'step', needHost('loadStateDict', value))
       else result[name] = castState(p, name, value)
     }
     return result as S
