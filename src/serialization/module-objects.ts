@@ -1,6 +1,7 @@
 // Whole modules in pickles: the names that `weightsOnly: false` adds to those of weights, and how a module of torch.nn is
 // put together from its pickled state. Still no code of the file runs: the classes are this library's own.
 
+import { pyFloat } from '../core/python.ts'
 import * as nn from '../nn/index.ts'
 import type { Module } from '../nn/module.ts'
 import { slotsOf } from '../nn/registry.ts'
@@ -66,8 +67,33 @@ function buildModule(make: ModuleMaker, state: unknown, context: UnpicklingConte
   refuseHooks(state)
   const module = make(pickled)
   register(module, pickled, state.get('_non_persistent_buffers_set'))
+  printInts(module, state, context)
   if (typeof state.get('training') === 'boolean') module.training = state.get('training') as boolean
   return module
+}
+
+/**
+ * Layers print numbers that are floats in Python as such (`beta=1.0`). Where the file has an int, PyTorch prints an
+ * int: whoever made the module gave one, or an older release had it as a default.
+ */
+function printInts(module: Module, state: ReadonlyMap<unknown, unknown>, context: UnpicklingContext): void {
+  const text = module.extraRepr()
+  const isPrinted = (name: unknown, value: unknown): name is string =>
+    typeof name === 'string' &&
+    Number.isInteger(value) &&
+    text.includes(`${name}=${pyFloat(value as number)}`)
+  const names = [...state].flatMap(([name, value]) =>
+    isPrinted(name, value) && !context.isWholeFloat(state, name) ? [name] : [],
+  )
+  if (names.length === 0) return
+  const { extraRepr } = Object.getPrototypeOf(module) as Module
+  module.extraRepr = function (this: Module) {
+    return extraRepr
+      .call(this)
+      .replace(/(\w+)=(-?\d+)\.0(?!\d|e)/g, (whole, name: string, digits: string) =>
+        names.includes(name) ? `${name}=${digits}` : whole,
+      )
+  }
 }
 
 const hookNames = ['_forward_hooks', '_forward_pre_hooks', '_backward_hooks', '_backward_pre_hooks']

@@ -69,6 +69,8 @@ class Unpickler implements UnpicklingContext {
   readonly #hashable = new WeakSet<object>()
   readonly #memoOfBuildable = new WeakMap<BuildableObject, number>()
   readonly #tuplesWithFloats = new WeakSet<object>()
+  /** Keys of dicts whose values are whole floats. */
+  readonly #floatKeys = new WeakMap<object, Set<unknown>>()
   #containers = 0
   #work: number
   #opcode = 0
@@ -118,6 +120,10 @@ class Unpickler implements UnpicklingContext {
 
   hasWholeFloats(tuple: unknown): boolean {
     return this.#tuplesWithFloats.has(tuple as object)
+  }
+
+  isWholeFloat(dict: object, key: unknown): boolean {
+    return this.#floatKeys.get(dict)?.has(key) === true
   }
 
   copyToStorage(bytes: Uint8Array): object {
@@ -384,8 +390,16 @@ class Unpickler implements UnpicklingContext {
     for (let i = 0; i < items.length; i += 2) {
       const key = plain(items[i])
       this.checkHashable(key)
-      dict.set(key, plain(items[i + 1]))
+      const value = items[i + 1]
+      dict.set(key, plain(value))
+      if (value instanceof WholeFloat) this.#noteFloat(dict, key)
     }
+  }
+
+  #noteFloat(dict: object, key: unknown): void {
+    const keys = this.#floatKeys.get(dict)
+    if (keys === undefined) this.#floatKeys.set(dict, new Set([key]))
+    else keys.add(key)
   }
 
   #addItems(items: readonly unknown[]): void {

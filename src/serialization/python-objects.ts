@@ -99,6 +99,8 @@ export interface UnpicklingContext {
   checkHashable(value: unknown): void
   /** Whether a tuple of the pickle has whole floats among its items, which have become numbers like ints. */
   hasWholeFloats(tuple: unknown): boolean
+  /** Whether the value under a key of a dict of the pickle is a whole float, which has become a number like ints. */
+  isWholeFloat(dict: object, key: unknown): boolean
   /** A new storage with a copy of bytes that stand in the pickle itself. */
   copyToStorage(bytes: Uint8Array): object
 }

@@ -57,6 +57,13 @@ describe('a module of torch.nn', () => {
     expect(torch.equal(torch.getRngState(), before)).toBe(true)
   })
 
+  it('prints ints as ints where PyTorch would print floats by default', () => {
+    const softplus = pickled('torch.nn.modules.activation.Softplus', { beta: 1, threshold: 20.5 })
+    expect(String(softplus)).toBe('Softplus(beta=1, threshold=20.5)')
+    expect(String(torch.deepcopy(softplus))).toBe('Softplus(beta=1, threshold=20.5)')
+    expect((softplus as torch.nn.Softplus)(torch.zeros(1)).item()).toBeCloseTo(Math.log(2), 6)
+  })
+
   it.each([
     ['a class that is not known', '__main__.Net', {}, /__main__\.Net/],
     [
