@@ -1,3 +1,4 @@
 // The namespace torch.utils.
 
 export * as data from '../data/index.ts'
+export { type Progress, type ProgressOptions, progress } from './progress.ts'
