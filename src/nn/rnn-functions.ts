@@ -2,6 +2,7 @@
 
 import { dropout } from '../ops/dropout.ts'
 import { cat, stack } from '../ops/joining.ts'
+import { hasLstmLayer, lstmLayer } from '../ops/lstm.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { linear } from './linear-functions.ts'
 
@@ -57,9 +58,25 @@ export interface RnnSettings {
   readonly training: boolean
 }
 
+/** Hidden states and last cell of an LSTM, step by step: what `lstmLayer` does at once. */
+const lstmSteps = lstmLayer((input, hidden, cell, hiddenWeight, hiddenBias, reverse) => {
+  const weights = { inputWeight: hiddenWeight, hiddenWeight, inputBias: null, hiddenBias, projection: null }
+  const { output, state } = runSteps(input, [hidden, cell], weights, lstmStep, reverse)
+  return [output, state[1]]
+})
+
 function runDirection(input: Tensor, state: RnnState, weights: CellWeights, step: Step, reverse: boolean) {
   // The input's part of all steps is one product.
-  const gates = linear(input, weights.inputWeight, weights.inputBias).unbind(0)
+  const gates = linear(input, weights.inputWeight, weights.inputBias)
+  if (step !== lstmStep || weights.projection !== null || !hasLstmLayer(gates))
+    return runSteps(gates, state, weights, step, reverse)
+  const { hiddenWeight, hiddenBias } = weights
+  const [output, cell] = lstmSteps(gates, state[0], state[1], hiddenWeight, hiddenBias, reverse)
+  return { output, state: [output.select(0, reverse ? 0 : output.sizes[0] - 1), cell] }
+}
+
+function runSteps(input: Tensor, state: RnnState, weights: CellWeights, step: Step, reverse: boolean) {
+  const gates = input.unbind(0)
   const outputs = new Array<Tensor>(gates.length)
   let current = state
   for (let i = 0; i < gates.length; i++) {
