@@ -41,6 +41,20 @@ using Operation = void (*)(void *d, const void *a, const void *b, const void *c,
     }                                                                        \
   }
 
+#define TERNARY(name, T, expression)                                           \
+  static void name(void *d, const void *a, const void *b, const void *c, int n) { \
+    T *const result = static_cast<T *>(d);                                     \
+    const T *const first = static_cast<const T *>(a);                          \
+    const T *const second = static_cast<const T *>(b);                         \
+    const T *const third = static_cast<const T *>(c);                          \
+    INDEPENDENT for (int i = 0; i < n; i++) {                                  \
+      const T x = first[i];                                                    \
+      const T y = second[i];                                                   \
+      const T z = third[i];                                                    \
+      result[i] = expression;                                                  \
+    }                                                                          \
+  }
+
 #define COMPARE(name, T, operator) BINARY(name, int32_t, T, x operator y)
 
 // A reduction into a block of results, into 32 partial results, and of those to one. W is the type of the results.
@@ -173,9 +187,11 @@ SELECT(select_8, int64_t)
 
 #define FUNCTION_1(fn, type, T) UNARY(fn##_##type, T, T, math_##fn(x))
 #define FUNCTION_2(fn, type, T) BINARY(fn##_##type, T, T, math_##fn(x, y))
+#define FUNCTION_3(fn, type, T) TERNARY(fn##_##type, T, math_##fn(x, y, z))
 #include "generated/function-list.inc"
 #undef FUNCTION_1
 #undef FUNCTION_2
+#undef FUNCTION_3
 
 /** By number of instruction; null where the interpreter itself acts. */
 static const Operation operationTable[] = {

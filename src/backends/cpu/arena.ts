@@ -89,7 +89,7 @@ export interface Collector {
  * bytes, so that they stay in the processor's caches. Where most is alive (a graph that is being built), more: what
  * survives two collections is no longer young, and costs a slow collection later.
  */
-const [SMALLEST_NURSERY, LARGEST_NURSERY] = [4 * MB, 256 * MB]
+const [SMALLEST_NURSERY, LARGEST_NURSERY] = [4 * MB, 64 * MB]
 /** Bytes in use below which only young objects are collected. */
 const LEAST_MAJOR = 256 * MB
 

@@ -1,9 +1,10 @@
 // The instructions of native programs (native/evaluate.cc), in the order of their numbers. native/generate.ts makes the
 // C++ side's list from this one, and its functions from lowering.ts, so that both sides compute the same bits.
 
-import type { MathName, ValueType } from '../../kernels/expr.ts'
+import type { ValueType } from '../../kernels/expr.ts'
 import * as k from '../../kernels/expr.ts'
 import { lowerMath, writtenOut } from '../../kernels/lowering.ts'
+import { compounds } from './native-compounds.ts'
 
 /** Bools are held as 0 or 1 in 32 bits. */
 export type NumberType = Exclude<ValueType, 'bool'>
@@ -54,8 +55,8 @@ function isArithmetic(root: k.Expr, seen = new Set<k.Expr>()): boolean {
   return e !== null && k.childrenOf(e).every((child) => isArithmetic(child, seen))
 }
 
-/** The functions that lowering.ts writes out. */
-export function functions(): { fn: MathName; type: 'f32' | 'f64'; arity: number; expr: k.Expr }[] {
+/** The functions that lowering.ts writes out, and the compounds. */
+export function functions(): { fn: string; type: 'f32' | 'f64'; arity: number; expr: k.Expr }[] {
   const found: ReturnType<typeof functions> = []
   for (const type of ['f32', 'f64'] as const)
     for (const { fn, arity } of writtenOut(type)) {
@@ -63,6 +64,7 @@ export function functions(): { fn: MathName; type: 'f32' | 'f64'; arity: number;
       const expr = lowerMath({ kind: 'math', type, fn, args })
       if (expr !== null && isArithmetic(expr)) found.push({ fn, type, arity, expr })
     }
+  for (const compound of compounds()) if (isArithmetic(compound.expr)) found.push({ ...compound })
   return found
 }
 

@@ -4,6 +4,7 @@
 import { childrenOf, constant, type Expr, type ValueType } from '../../kernels/expr.ts'
 import { type Accumulator, identityOf, type Kernel, type Store } from '../../kernels/kernel.ts'
 import { lowerMath } from '../../kernels/lowering.ts'
+import { compoundOf, type Matching } from './native-compounds.ts'
 import { type NumberType, opcode } from './native-opcodes.ts'
 import { changesInLoop, expand, storedValue } from './vectorize.ts'
 
@@ -79,6 +80,9 @@ class ProgramWriter {
   private readonly locals = new Map<number, number>()
   /** Locals that are folded in the loop that is being written. */
   private own: ReadonlySet<number> = new Set()
+  /** How many other expressions use each one: what one alone uses may become a part of its instruction. */
+  private readonly uses = new Map<Expr, number>()
+  private readonly matching: Matching
   private values = 0
   private cost = 0
 
@@ -86,6 +90,11 @@ class ProgramWriter {
     private readonly kernel: Kernel,
     private readonly shape: ProgramShape,
   ) {
+    this.matching = {
+      expand: (e) => expandNative(e, kernel),
+      isOwn: (e) => this.uses.get(e) === 1 && !this.inLoop?.has(e) && !this.outer.has(e),
+    }
+    for (const root of rootsOf(kernel)) this.countUses(root)
     for (const stage of kernel.stages)
       if (stage.kind === 'let') this.locals.set(stage.id, this.value(stage.value))
       else if (stage.kind === 'store') this.store(stage)
@@ -98,6 +107,27 @@ class ProgramWriter {
     this.lines.push({ name, d, args, fields })
     this.cost += expensive.has(name.split('_')[0]) ? 4 : 1
     return d
+  }
+
+  private countUses(original: Expr): void {
+    const e = expandNative(original, this.kernel)
+    const before = this.uses.get(e) ?? 0
+    this.uses.set(e, before + 1)
+    if (before === 0) for (const child of childrenOf(e)) this.countUses(child)
+  }
+
+  /** The value of an expression that one instruction computes as a whole, or null. */
+  private compound(e: Expr): number | null {
+    const found = compoundOf(e, this.matching)
+    if (found === null) return null
+    const { compound, args } = found
+    const name = `${compound.fn}_${compound.type}`
+    if (opcode(name) === undefined) return null
+    if (compound.arity < 3) this.cost += 10
+    return this.line(
+      name,
+      args.map((x) => this.value(x)),
+    )
   }
 
   // Constants and scalars fill a block once per launch.
@@ -136,7 +166,7 @@ class ProgramWriter {
     if (e.kind === 'scalar') return this.once(`s${e.slot}`, 'scalar', e.type, e.slot)
     const known = this.inLoop?.get(e) ?? this.outer.get(e)
     if (known !== undefined) return known
-    const value = e.kind === 'local' ? this.local(e.id) : this.compute(e)
+    const value = e.kind === 'local' ? this.local(e.id) : (this.compound(e) ?? this.compute(e))
     if (e.kind !== 'local') (this.inLoop ?? this.outer).set(e, value)
     return value
   }
@@ -422,6 +452,17 @@ class ProgramWriter {
 
 function unsupported(what: string): never {
   throw new Unsupported(what)
+}
+
+/** What a kernel's stages compute. */
+function rootsOf(kernel: Kernel): Expr[] {
+  const stored = (s: Store) => storedValue(s.value, s.operand, kernel)
+  return kernel.stages.flatMap((stage) => {
+    if (stage.kind === 'let') return [stage.value]
+    if (stage.kind === 'store') return [stored(stage)]
+    const folds = stage.accumulators.flatMap((a) => (a.init === null ? [a.value] : [a.init, a.value]))
+    return [...folds, ...stage.stores.map(stored)]
+  })
 }
 
 /** Functions with an instruction of their own stay; others are written out. */
