@@ -59,20 +59,21 @@ export interface RnnSettings {
 }
 
 /** Hidden states and last cell of an LSTM, step by step: what `lstmLayer` does at once. */
-const lstmSteps = lstmLayer((input, hidden, cell, hiddenWeight, hiddenBias, reverse) => {
-  const weights = { inputWeight: hiddenWeight, hiddenWeight, inputBias: null, hiddenBias, projection: null }
-  const { output, state } = runSteps(input, [hidden, cell], weights, lstmStep, reverse)
+const lstmLayerOfSteps = lstmLayer((input, hidden, cell, { inputWeight, hiddenWeight, bias }, reverse) => {
+  const weights = { inputWeight, hiddenWeight, inputBias: null, hiddenBias: bias, projection: null }
+  const { output, state } = runSteps(linear(input, inputWeight), [hidden, cell], weights, lstmStep, reverse)
   return [output, state[1]]
 })
 
 function runDirection(input: Tensor, state: RnnState, weights: CellWeights, step: Step, reverse: boolean) {
+  const { inputWeight, inputBias, hiddenWeight, hiddenBias, projection } = weights
   // The input's part of all steps is one product.
-  const gates = linear(input, weights.inputWeight, weights.inputBias)
-  if (step !== lstmStep || weights.projection !== null || !hasLstmLayer(gates))
-    return runSteps(gates, state, weights, step, reverse)
-  const { hiddenWeight, hiddenBias } = weights
-  const [output, cell] = lstmSteps(gates, state[0], state[1], hiddenWeight, hiddenBias, reverse)
-  return { output, state: [output.select(0, reverse ? 0 : output.sizes[0] - 1), cell] }
+  if (step !== lstmStep || projection !== null || !hasLstmLayer(input))
+    return runSteps(linear(input, inputWeight, inputBias), state, weights, step, reverse)
+  const bias = inputBias === null || hiddenBias === null ? null : inputBias.add(hiddenBias)
+  const [hidden, cell] = state
+  const [output, last] = lstmLayerOfSteps(input, hidden, cell, { inputWeight, hiddenWeight, bias }, reverse)
+  return { output, state: [output.select(0, reverse ? 0 : output.sizes[0] - 1), last] }
 }
 
 function runSteps(input: Tensor, state: RnnState, weights: CellWeights, step: Step, reverse: boolean) {
