@@ -110,6 +110,33 @@ export const torchQr: TorchQr & FunctionInfo = fn<TorchQr>(
   { positional: 0 },
 )
 
+/** A = Q R, Q as reflections. */
+export type GeqrfResult = NamedResult<{ a: Tensor; tau: Tensor }>
+
+/** The type of `geqrf`. */
+export type Geqrf = (input: Tensor) => GeqrfResult
+
+/**
+ * LAPACK's own form of A = Q R: `a` has R on and above its diagonal and the vectors of the reflections below it, `tau` their
+ * factors. `linalg.householderProduct` makes Q of it. Without a derivative, as in PyTorch.
+ */
+export const geqrf: Geqrf & FunctionInfo = fn<Geqrf>(
+  'geqrf',
+  ['input'],
+  [],
+  (input: Tensor) => {
+    checkMatrices('geqrf', input, 'input')
+    const [m, n] = input.sizes.slice(-2)
+    const outputs = [[m, n], [Math.min(m, n)]].map((sizes) => ({ sizes, dtype: input.dtype }))
+    const [a, tau] = eachItem([input], [2], outputs, ([matrix], [factors, scales]) => {
+      householderInPlace(matrix, m, n, scales)
+      factors.set(matrix)
+    })
+    return namedResult('geqrf', { a, tau })
+  },
+  { positional: 0 },
+)
+
 // ---- reflections --------------------------------------------------------------------------------------------------------
 
 /** The product of the first reflections (I - tau v vt), times a matrix: last to first, or with `turned` first to last. */

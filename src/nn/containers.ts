@@ -4,7 +4,7 @@ import { AssertionError, IndexError, KeyError, TypeError_, ValueError } from '..
 import { isOptions } from '../ops/op.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { type Layer, Module } from './module.ts'
-import { entriesOf, isModule, moduleState, nameOf, registerChildren, setSlot, typeName } from './registry.ts'
+import { entriesOf, isModule, nameOf, registerChildren, removeSlot, setSlot, typeName } from './registry.ts'
 import type { Fitting, Layers } from './sequential-types.ts'
 import { assemble, indentRest } from './text.ts'
 
@@ -34,14 +34,9 @@ function childrenOf(module: Module): (Module | null)[] {
   return Array.from(entriesOf(module, 'module'), ([, child]) => child as Module | null)
 }
 
-function removeChild(module: Module, name: string): void {
-  module[moduleState].slots.delete(name)
-  delete (module as unknown as Record<string, unknown>)[name]
-}
-
 /** Makes these the only children, under these names, in this order. */
 function setChildren(module: Module, entries: readonly (readonly [string, Module | null])[]): void {
-  for (const [name] of [...entriesOf(module, 'module')]) removeChild(module, name)
+  for (const [name] of [...entriesOf(module, 'module')]) removeSlot(module, name)
   registerChildren(module, entries)
 }
 
@@ -290,13 +285,13 @@ export class ModuleDict<M extends Module = Layer> extends Module {
   /** Removes a module. Throws KeyError. */
   delete(key: string): void {
     this.get(key)
-    removeChild(this, key)
+    removeSlot(this, key)
   }
 
   /** Removes a module and returns it. Throws KeyError. */
   pop(key: string): M {
     const module = this.get(key)
-    removeChild(this, key)
+    removeSlot(this, key)
     return module
   }
 

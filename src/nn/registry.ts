@@ -120,6 +120,14 @@ function assignSlot(module: Module, name: string, slot: Slot, value: unknown): v
   ;(module as unknown as Fields)[name] = value
 }
 
+/** Forgets a registered name and its field. */
+export function removeSlot(module: Module, name: string): void {
+  const state = module[moduleState]
+  state.slots.delete(name)
+  state.scanned = false
+  delete (module as unknown as Fields)[name]
+}
+
 /** Registers a child under a name, or an empty slot for one. */
 export function registerChild(module: Module, name: string, child: Module | null): void {
   registerChildren(module, [[name, child]])
