@@ -19,7 +19,7 @@ import { PartialSource, type ProgressListener } from './partial-source.ts'
 import { pickle } from './pickle-writer.ts'
 import { readCheckpoint } from './read-checkpoint.ts'
 import type { TensorBridge } from './storage-table.ts'
-import { tensorBridge } from './tensor-bridge.ts'
+import { copyOf, describeAnywhere, mustBeAwaited, tensorBridge } from './tensor-bridge.ts'
 import { type PreparedArchive, sizeOfTorchArchive, writeTorchArchive } from './torch-archive.ts'
 
 export type { MapLocation } from './map-location.ts'
@@ -131,9 +131,19 @@ export function save(obj: unknown, target: string | URL): void {
   writeFile(targetPath(target, 'save', alternatives), (stem) => prepare(obj, stem))
 }
 
-/** Saves to a path or `file:` URL, or to a file of the browser (`FileSystemFileHandle`), which is replaced as a whole. */
-export function saveAsync(obj: unknown, target: string | URL | FileHandleLike): Promise<void> {
-  return writeFileAsync(target, 'save', alternatives, (stem) => prepare(obj, stem))
+/**
+ * Saves to a path or `file:` URL, or to a file of the browser (`FileSystemFileHandle`), which is replaced as a whole; also
+ * tensors that are on a device whose memory can only be awaited. All are saved as tensors of the CPU.
+ */
+export async function saveAsync(obj: unknown, target: string | URL | FileHandleLike): Promise<void> {
+  const pickled = pickle(obj, describeAnywhere)
+  const isAwaited = pickled.storages.some(mustBeAwaited)
+  // What is at hand is copied at the same moment, if others must be waited for.
+  const copies = isAwaited ? await Promise.all(pickled.storages.map(copyOf)) : []
+  const storages = pickled.storages.map((storage, i) => () => copies[i] ?? tensorBridge.bytes(storage))
+  await writeFileAsync(target, 'save', alternatives, (root) =>
+    fileOf({ root, pickle: pickled.pickle, storages }),
+  )
 }
 
 /** The bytes of the file that `save` would write, its root called `archive` as PyTorch does for streams. */
@@ -145,12 +155,15 @@ const alternatives = 'saveToBytes gives the bytes, saveAsync writes to browser f
 
 /** Pickles at once, so that what cannot be saved fails before any file is touched. */
 function prepare(obj: unknown, root: string): PreparedFile {
-  const pickled = pickle(obj, tensorBridge.describe)
-  const archive: PreparedArchive = {
+  const { pickle: bytes, storages } = pickle(obj, tensorBridge.describe)
+  return fileOf({
     root,
-    pickle: pickled.pickle,
-    storages: pickled.storages.map((storage) => () => tensorBridge.bytes(storage)),
-  }
+    pickle: bytes,
+    storages: storages.map((storage) => () => tensorBridge.bytes(storage)),
+  })
+}
+
+function fileOf(archive: PreparedArchive): PreparedFile {
   return {
     get size() {
       return sizeOfTorchArchive(archive)

@@ -100,7 +100,7 @@ function readStorages(
       throw fail(
         `unexpected EOF, expected ${position + nbytes - bytes.length} more bytes in storage '${key}': the file is truncated`,
       )
-    bridge.bytes(typed.storage).set(bytes.subarray(position, position + nbytes))
+    bridge.write(typed.storage, bytes.subarray(position, position + nbytes))
     position += nbytes
   }
   for (const key of missing)

@@ -1,6 +1,6 @@
 // Where the storages of a checkpoint go: the option mapLocation of torch.load.
 
-import { Device, type DeviceLike, device } from '../core/device.ts'
+import { cpu, Device, type DeviceLike, device } from '../core/device.ts'
 import { NotImplementedError, TypeError_ } from '../core/errors.ts'
 
 /**
@@ -13,13 +13,14 @@ export type MapLocation =
   | Readonly<Record<string, DeviceLike>>
   | ((location: string) => DeviceLike | null | undefined)
 
-/** Throws unless the location leads to the CPU, the only device that checkpoints are loaded to so far. */
-export function checkLocation(mapLocation: MapLocation | undefined, location: string): void {
-  const target = resolve(mapLocation, location)
-  if (target !== null && target.type !== 'cpu')
+/** The device that a location of the file leads to. Throws NotImplementedError for devices that are not there (CUDA). */
+export function deviceFor(mapLocation: MapLocation | undefined, location: string): Device {
+  const target = resolve(mapLocation, location) ?? cpu
+  if (target.type === 'cuda')
     throw new NotImplementedError(
-      `loading to the device '${target}' is not supported: load to the CPU and move the tensors from there`,
+      `loading to the device '${target}' is not supported; there are cpu, webgpu and meta`,
     )
+  return target
 }
 
 function resolve(mapLocation: MapLocation | undefined, location: string): Device | null {

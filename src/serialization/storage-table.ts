@@ -1,23 +1,26 @@
 // The storages of one checkpoint while it is read: each loaded once, under one dtype and size, and all given back when
 // reading fails.
 
+import type { Device } from '../core/device.ts'
 import type { DType } from '../core/dtype.ts'
 import { dtypeByName } from '../core/dtype.ts'
 import { RuntimeError } from '../core/errors.ts'
 import type { Tuple } from '../core/python.ts'
 import type { MapLocation } from './map-location.ts'
-import { checkLocation } from './map-location.ts'
+import { deviceFor } from './map-location.ts'
 import type { TensorDescription } from './pickle-writer.ts'
 import { PickleGlobal, pythonTypeName, type TensorFactory, TypedStorage } from './python-objects.ts'
 
 /** Everything that serialization does with tensors and storages; the real one is in tensor-bridge.ts. */
 export interface TensorBridge extends TensorFactory {
-  /** A new storage on the CPU with unspecified contents. */
-  allocate(nbytes: number): object
+  /** A new storage with unspecified contents; on the CPU unless another device is named. */
+  allocate(nbytes: number, device?: Device): object
   /** A new storage on the CPU that is filled when it is first used; what `fill` throws, that use throws. */
   defer(nbytes: number, fill: (target: Uint8Array) => void): object
   /** The bytes themselves, valid until the next allocation. */
   bytes(storage: object): Uint8Array
+  /** Copies bytes into a storage of any device, from its beginning on. */
+  write(storage: object, bytes: Uint8Array): void
   /** Gives back the memory of a storage that nobody uses. */
   free(storage: object): void
   /** What is to be written of a tensor; null for everything else. */
@@ -68,15 +71,26 @@ export class StorageTable {
         )
       return known
     }
-    checkLocation(this.#mapLocation, String(id[3]))
+    const device = deviceFor(this.#mapLocation, String(id[3]))
     prepare(request)
     const { key, dtypeName, itemsize, size, dtype } = request
-    const isDeferred = this.#deferred && fill !== null
-    const storage = isDeferred
-      ? this.#bridge.defer(request.nbytes, (target) => fill(request, target))
-      : this.#bridge.allocate(request.nbytes)
-    this.#storages.set(key, new TypedStorage(storage, dtypeName, itemsize, size, dtype))
-    if (fill !== null && !isDeferred) fill(request, this.#bridge.bytes(storage))
+    const make = (storage: object) =>
+      this.#storages.set(key, new TypedStorage(storage, dtypeName, itemsize, size, dtype))
+    if (device.type !== 'cpu') {
+      const storage = this.#bridge.allocate(request.nbytes, device)
+      make(storage)
+      // On meta nothing is kept, so nothing is read.
+      if (fill === null || device.type === 'meta') return this.#storages.get(key)!
+      const bytes = new Uint8Array(request.nbytes)
+      fill(request, bytes)
+      this.#bridge.write(storage, bytes)
+    } else if (this.#deferred && fill !== null)
+      make(this.#bridge.defer(request.nbytes, (target) => fill(request, target)))
+    else {
+      const storage = this.#bridge.allocate(request.nbytes)
+      make(storage)
+      if (fill !== null) fill(request, this.#bridge.bytes(storage))
+    }
     return this.#storages.get(key)!
   }
 

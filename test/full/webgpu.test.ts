@@ -60,6 +60,13 @@ describe.skipIf(!available)('on the GPU', () => {
     ])
   })
 
+  test('checkpoints are written from it and loaded to it', () => {
+    const result = run<Record<string, unknown>>('checkpoints')
+    expect(result).toMatchObject({ devices: ['cpu', 'webgpu'], same: true })
+    expect(result.refusal).toMatch(/on the device 'webgpu' synchronously: use saveAsync/)
+    expect(result.float64).toMatch(/float64/)
+  })
+
   test('values are read by awaiting them, and in no other way', () => {
     const result = run<Record<string, unknown>>('reading')
     expect(result).toMatchObject({

@@ -1,6 +1,9 @@
 // Programs on the GPU, each run in a process of its own by test/full/webgpu.test.ts, because Dawn does not end well inside
 // a test worker: `webgpu-programs.ts <name>` prints what the program found as one line of JSON.
 
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import * as torch from '../../src/index.ts'
 import { useSoftwareGpu } from './software-gpu.ts'
 
@@ -50,6 +53,37 @@ async function messageOf(run: () => unknown): Promise<string> {
 const programs: Record<string, () => Promise<unknown>> = {
   async available() {
     return torch.webgpu.isAvailable()
+  },
+
+  /** Checkpoints of tensors on the GPU, and to the GPU. */
+  async checkpoints() {
+    const folder = mkdtempSync(join(tmpdir(), 'antorcha-gpu-'))
+    try {
+      const path = join(folder, 'model.pt')
+      const network = model().to(device)
+      const refusal = await messageOf(() => torch.save(network.stateDict(), path))
+      await torch.saveAsync(network.stateDict(), path)
+      const onCpu = torch.load<Map<string, torch.Tensor>>(path)
+      const onGpu = torch.load<Map<string, torch.Tensor>>(path, { mapLocation: device })
+      const differences = await Promise.all(
+        [...onGpu].map(async ([name, tensor]) => {
+          const back = await tensor.cpu()
+          return (
+            torch.equal(back, onCpu.get(name)!) &&
+            torch.equal(back, await network.stateDict().get(name)!.cpu())
+          )
+        }),
+      )
+      torch.save(torch.zeros(1, { dtype: torch.float64 }), path)
+      return {
+        refusal,
+        devices: [...new Set([...onCpu.values(), ...onGpu.values()].map((x) => String(x.device)))],
+        same: differences.every(Boolean),
+        float64: await messageOf(() => torch.load(path, { mapLocation: device })),
+      }
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
   },
 
   /** Why there is no GPU, from everything that a program may call first. */

@@ -312,6 +312,8 @@ describe('options', () => {
     for (const mapLocation of mappings) expect(valuesOf(load<Tensor>(saved, { mapLocation }))).toEqual([3])
     expect(valuesOf(load<Tensor>(saved, 'cpu'))).toEqual([3])
     expect(seen).toEqual(['cpu'])
+    const empty = load<Tensor>(saved, { mapLocation: 'meta' })
+    expect([String(empty.device), [...empty.sizes]]).toEqual(['meta', [1]])
     expect(() => load(saved, { mapLocation: 'cuda' })).toThrow(
       "loading to the device 'cuda' is not supported",
     )

@@ -19,6 +19,7 @@ export const plainBridge: TensorBridge = {
     fill(bytes)
     return new PlainStorage(bytes)
   },
+  write: (storage, bytes) => (storage as PlainStorage).bytes.set(bytes),
   bytes: (storage) => (storage as PlainStorage).bytes,
   free: (storage) => {
     ;(storage as PlainStorage).freed = true
