@@ -24,5 +24,8 @@ if (!existsSync(`${here}/node_modules/.package-lock.json`)) {
   }
 }
 
-const { main } = await import('./cli.ts')
-process.exitCode = await main(process.argv.slice(2))
+const args = process.argv.slice(2)
+const device = args.indexOf('--device')
+const onGpu = args.includes('--device=webgpu') || (device >= 0 && args[device + 1] === 'webgpu')
+const { main } = await import(onGpu ? './gpu.ts' : './cli.ts')
+process.exitCode = await main(args)
