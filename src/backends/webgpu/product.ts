@@ -175,8 +175,23 @@ export function renderProduct(kernel: Kernel, variant: ProductVariant): Shader {
   line(`let across = (local % ${side}u) * ${EACH}u;`)
   line(`let down = (local / ${side}u) * ${EACH}u;`)
   for (let i = 0; i < EACH; i++) for (let j = 0; j < EACH; j++) line(`var sum${i}${j} = 0.0;`)
+  // Where rows, columns and steps lie is worked out once for all that is read of them: divisions are slow.
+  line(`for (var i = local; i < ${tile}u; i += ${invocations}u) {`)
+  line('  let row = firstRow + i; let column = firstColumn + i;')
+  line(`  rowPlaces[i] = base${left} + ${distance(left, rowDims, 'row')};`)
+  line(`  columnPlaces[i] = base${right} + ${distance(right, columnDims, 'column')};`)
+  line('}')
+  const placeSteps = (start: string): void => {
+    line(`if (local < ${DEPTH}u) {`)
+    line(`  let inward = ${start} + local;`)
+    line(`  leftSteps[local] = ${distance(left, depthDims, 'inward')};`)
+    line(`  rightSteps[local] = ${distance(right, depthDims, 'inward')};`)
+    line('}')
+  }
+  placeSteps('0u')
+  line('workgroupBarrier();')
   line(`for (var start = 0u; start < depth; start += ${DEPTH}u) {`)
-  const fill = (name: string, operand: number, dims: readonly number[], isDepthFirst: boolean): void => {
+  const fill = (name: string, operand: number, places: string, isDepthFirst: boolean): void => {
     const [first, limit] = name === 'left' ? ['firstRow', 'rows'] : ['firstColumn', 'columns']
     line(`  for (var i = local; i < ${DEPTH * tile}u; i += ${invocations}u) {`)
     line(
@@ -187,16 +202,14 @@ export function renderProduct(kernel: Kernel, variant: ProductVariant): Shader {
     line(`    let along = ${first} + place; let inward = start + step;`)
     line('    var value = 0.0;')
     line(`    if (along < ${limit} && inward < depth) {`)
-    line(
-      `      let index = base${operand} + ${distance(operand, dims, 'along')} + ${distance(operand, depthDims, 'inward')};`,
-    )
+    line(`      let index = ${places}[place] + ${name}Steps[step];`)
     line(`      value = ${loadText(kernel.operands[operand].dtype, array(operand), 'index', false)};`)
     line('    }')
     line(`    ${name}[step * ${tile}u + place] = value;`)
     line('  }')
   }
-  fill('left', left, rowDims, depthFirst[0])
-  fill('right', right, columnDims, depthFirst[1])
+  fill('left', left, 'rowPlaces', depthFirst[0])
+  fill('right', right, 'columnPlaces', depthFirst[1])
   line('  workgroupBarrier();')
   line(`  for (var step = 0u; step < ${DEPTH}u; step++) {`)
   for (let i = 0; i < EACH; i++) {
@@ -206,6 +219,7 @@ export function renderProduct(kernel: Kernel, variant: ProductVariant): Shader {
   for (let i = 0; i < EACH; i++)
     for (let j = 0; j < EACH; j++) line(`    sum${i}${j} = fma(a${i}, b${j}, sum${i}${j});`)
   line('  }')
+  placeSteps(`start + ${DEPTH}u`)
   line('  workgroupBarrier();')
   line('}')
 
@@ -249,6 +263,10 @@ export function renderProduct(kernel: Kernel, variant: ProductVariant): Shader {
     ),
     `var<workgroup> left: array<f32, ${DEPTH * tile}>;`,
     `var<workgroup> right: array<f32, ${DEPTH * tile}>;`,
+    `var<workgroup> rowPlaces: array<i32, ${tile}>;`,
+    `var<workgroup> columnPlaces: array<i32, ${tile}>;`,
+    `var<workgroup> leftSteps: array<i32, ${DEPTH}>;`,
+    `var<workgroup> rightSteps: array<i32, ${DEPTH}>;`,
     ...helpersFor(body),
     `@compute @workgroup_size(${invocations})`,
     'fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {',
