@@ -3,10 +3,15 @@
 import { bool, type DType, float32, float64, int32, int64, scalarTypeName } from '../core/dtype.ts'
 import { NotImplementedError, RuntimeError } from '../core/errors.ts'
 import { roundToBfloat16, roundToHalf } from '../core/half.ts'
+import { promoteTypes } from '../core/promotion.ts'
 import { pyFloat } from '../core/python.ts'
 import { formatSizes, numelOf } from '../core/shape.ts'
 import { data, writeData } from '../tensor/data.ts'
 import { Tensor } from '../tensor/tensor.ts'
+import { to } from './conversion.ts'
+import { fullTensor } from './creation.ts'
+import { searchOnDevice } from './device-search.ts'
+import { gather } from './indexing.ts'
 import { emptyTensor } from './launch.ts'
 import { checkTensor, type FunctionInfo, fn } from './op.ts'
 
@@ -55,6 +60,12 @@ function search(
   outInt32: boolean,
   sorter: Tensor | null,
 ): Tensor {
+  if (boundaries.storage.isAsynchronous) {
+    const x = input instanceof Tensor ? input : fullTensor([], input, boundaries.dtype, boundaries.device)
+    const common = promoteTypes(boundaries.dtype, x.dtype)
+    const sorted = sorter === null ? boundaries : gather(boundaries, -1, sorter)
+    return searchOnDevice(to(sorted.detach(), common), to(x.detach(), common), right, outInt32)
+  }
   const sizes = input instanceof Tensor ? input.sizes : []
   const result = emptyTensor(sizes, outInt32 ? int32 : int64, boundaries.device)
   const n = boundaries.sizes[boundaries.ndim - 1] ?? 1

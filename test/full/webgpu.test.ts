@@ -96,6 +96,8 @@ describe.skipIf(!available)('on the GPU', () => {
     expect(result.lost).toContain('the WebGPU device was lost')
     expect(result.again).toContain('the WebGPU device was lost')
     expect(result.afterwards).toEqual([1, 1])
+    for (const message of result.old as string[])
+      expect(message).toContain('on a WebGPU device that was lost')
   })
 
   test.each(['integers', 'narrow', 'random'])('%s are the same as on the CPU', (name) => {

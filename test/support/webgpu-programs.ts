@@ -130,7 +130,12 @@ const programs: Record<string, () => Promise<unknown>> = {
     const lost = await messageOf(() => x.tolistAsync())
     const again = await messageOf(() => torch.zeros(2, { device }))
     await torch.webgpu.init()
-    return { lost, again, afterwards: await torch.ones(2, { device }).tolistAsync() }
+    return {
+      lost,
+      again,
+      afterwards: await torch.ones(2, { device }).tolistAsync(),
+      old: [await messageOf(() => x.tolistAsync()), await messageOf(() => x.add(1))],
+    }
   },
 
   /** int64 arithmetic on the GPU and on the CPU, as text. */

@@ -36,6 +36,7 @@ let current: GPUDevice | null = null
 let info: AdapterInfo | null = null
 let failure: Error | null = null
 let starting: Promise<GPUDevice> | null = null
+let lost = 0
 const lostListeners: (() => void)[] = []
 
 const isNode = (): boolean => globalThis.process?.versions?.node !== undefined
@@ -109,6 +110,7 @@ async function request(options: AdapterOptions): Promise<GPUDevice> {
       `the WebGPU device was lost (${reason}: ${message.trim() || 'no reason given'}): its tensors are gone. Restart the program or reload the page; await torch.webgpu.init() asks for a new device`,
     )
     current = null
+    lost++
     for (const tell of lostListeners) tell()
   })
   current = device
@@ -148,6 +150,11 @@ export function ready(): GPUDevice | null {
 /** What is known of the adapter in use; null before there is one. */
 export function adapterInfo(): AdapterInfo | null {
   return info
+}
+
+/** How many devices were lost so far: memory from before is gone. */
+export function lostCount(): number {
+  return lost
 }
 
 /** Calls `listener` when the device is lost. */

@@ -1,7 +1,7 @@
 // Buffers for allocations: freed ones are kept for later allocations of about the same size, up to a budget.
 
 import type { Allocation } from '../backend.ts'
-import { usage } from './device.ts'
+import { lostCount, usage } from './device.ts'
 
 /** A GPU buffer with a number that tells it from all others. */
 export interface PooledBuffer {
@@ -20,6 +20,8 @@ export class Memory {
   /** No longer in use: a command that frees it is on its way. */
   freed = false
   readonly nbytes: number
+  /** How many devices had been lost when it was made. */
+  readonly era: number = lostCount()
 
   constructor(nbytes: number) {
     this.nbytes = nbytes

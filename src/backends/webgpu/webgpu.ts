@@ -5,7 +5,7 @@ import { OutOfMemoryError, RuntimeError } from '../../core/errors.ts'
 import { type Kernel, KernelBuilder, type Launch } from '../../kernels/kernel.ts'
 import { type Allocation, type Backend, backendFor } from '../backend.ts'
 import { recording } from '../recording.ts'
-import { obstacle, ready } from './device.ts'
+import { lostCount, obstacle, ready } from './device.ts'
 import { putScalar } from './parameters.ts'
 import { planned } from './plan.ts'
 import { GpuAllocation, type Memory } from './pool.ts'
@@ -75,7 +75,9 @@ class WebGpuBackend implements Backend {
     if (memory.freed) return
     this.live -= memory.nbytes
     this.count--
-    this.queue.free(memory)
+    // A buffer of a lost device must not serve another one.
+    if (memory.era === lostCount()) this.queue.free(memory)
+    else memory.freed = true
   }
 
   launch(kernel: Kernel, launch: Launch): void {
@@ -181,6 +183,10 @@ function checkCount(kernel: Kernel, count: number): void {
 /** The memory of an allocation. Throws where it was given back. */
 function memoryIn({ memory, forgotten }: GpuAllocation): Memory {
   if (memory.freed) throw new RuntimeError(forgotten ?? 'WebGPU: this memory was freed')
+  if (memory.era !== lostCount())
+    throw new RuntimeError(
+      'this tensor was on a WebGPU device that was lost, and its values with it: make it again',
+    )
   return memory
 }
 
