@@ -107,7 +107,7 @@ describe.skipIf(!hasFiles)('the conformance files', () => {
     expect(judgeAll(cases.map((c) => ({ ...c, expect: 'error', mention: ['torch.complex'] })))).toEqual([])
   })
 
-  it('hostile files do no harm', () => {
+  it('hostile files do no harm', { timeout: 60_000 }, () => {
     const before = Object.getOwnPropertyNames(Object.prototype)
     const here = readdirSync(filesFolder)
     expect(judgeAll(hostile)).toEqual([])
@@ -131,7 +131,7 @@ describe.skipIf(!hasFiles)('the conformance files', () => {
     expect(problems).toEqual([])
   })
 
-  it('10,000 random mutations load or fail with an error of the library', () => {
+  it('10,000 random mutations load or fail with an error of the library', { timeout: 60_000 }, () => {
     const originals = [...files, ...hostile]
       .map((c) => new Uint8Array(readFileSync(filesFolder + c.file)))
       .filter((bytes) => bytes.length > 0 && bytes.length < 4000)
