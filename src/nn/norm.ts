@@ -4,6 +4,8 @@ import { int64 } from '../core/dtype.ts'
 import { ValueError } from '../core/errors.ts'
 import { pyFloat } from '../core/python.ts'
 import { fullTensor } from '../ops/creation.ts'
+import { needHost } from '../ops/host.ts'
+import { writeData } from '../tensor/data.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import * as F from './functional.ts'
 import * as init from './init.ts'
@@ -127,6 +129,14 @@ export function expectDims(input: Tensor, dims: readonly number[]): void {
     throw new ValueError(`expected ${dims.map((d) => `${d}D`).join(' or ')} input (got ${input.ndim}D input)`)
 }
 
+/** Counts a batch on, where JavaScript needs the number: it writes it, so that it is known on every device. */
+function countOn(count: Tensor): number {
+  const n = Number(needHost('batch_norm', count).item()) + 1
+  if (count.storage.isAsynchronous) writeData(count, [n])
+  else count.add_(1)
+  return n
+}
+
 /** The forward pass that all batch normalisations share. */
 export abstract class BatchNormBase extends NormBase {
   constructor(numFeatures: number, options: NormOptions) {
@@ -138,8 +148,8 @@ export abstract class BatchNormBase extends NormBase {
     const { training, trackRunningStats, num_batches_tracked: count } = this
     let momentum = this.momentum ?? 0
     if (training && trackRunningStats && count !== null) {
-      count.add_(1)
-      if (this.momentum === null) momentum = 1 / Number(count.item())
+      if (this.momentum !== null) count.add_(1)
+      else momentum = 1 / countOn(count)
     }
     const useBatch = training || (this.running_mean === null && this.running_var === null)
     const useRunning = !training || trackRunningStats

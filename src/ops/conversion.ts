@@ -1,6 +1,7 @@
 // Copies and conversions: clone, contiguous, copy_, to, detach, fill_ and zero_.
 
 import { alias } from '../autograd/saved.ts'
+import { recording } from '../backends/recording.ts'
 import { Device, type DeviceLike, device as makeDevice } from '../core/device.ts'
 import * as dtypes from '../core/dtype.ts'
 import { DType } from '../core/dtype.ts'
@@ -57,6 +58,19 @@ export function copyRaw(into: Tensor, from: Tensor): Tensor {
 function copyBetween(into: Tensor, from: Tensor): Tensor {
   if (from.device.type === 'meta') throw new NotImplementedError('Cannot copy out of meta tensor; no data!')
   const converted = from.dtype === into.dtype ? from : copyOf(from, contiguousStrides(from.sizes), into.dtype)
+  // All of a storage is written as it is, and so stays known to JavaScript.
+  const isWhole =
+    recording.recorder === null &&
+    into.storage.isAsynchronous &&
+    into.isContiguous() &&
+    into.numel() * into.dtype.itemsize === into.storage.nbytes &&
+    sameSizes(from.sizes, into.sizes)
+  if (isWhole && !from.storage.isAsynchronous) {
+    const dense = copyOf(converted, contiguousStrides(from.sizes))
+    into.storage.write(dense.storage.bytes().subarray(0, dense.storage.nbytes))
+    dense.storage.free()
+    return into
+  }
   return copyRaw(into, toDevice(converted, into.device, into.dtype))
 }
 
