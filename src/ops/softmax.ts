@@ -12,18 +12,25 @@ import { apply, checkTensor, type FunctionInfo, fn, type Op } from './op.ts'
 
 const softmaxKernels = new Map<string, Kernel>()
 
-// Three passes over a row: its largest element, the sum of exponentials, the results.
+// Three passes over a row: its largest element, the sum of exponentials, the results. The exponentials are kept where the
+// results will be, unless that would round them.
 function softmaxKernel(dtype: DType, log: boolean): Kernel {
   const key = `${dtype.name} ${log}`
   let kernel = softmaxKernels.get(key)
   if (kernel === undefined) {
     const b = new KernelBuilder(log ? 'log_softmax' : 'softmax')
     const x = b.input(dtype)
-    const out = b.output(dtype)
+    const keeps = !log && dtype.itemsize >= 4
+    const out = b.output(dtype, keeps ? 'readwrite' : 'write')
     const largest = b.loop((l) => l.reduce('max', l.read(x)))
-    const total = b.loop((l) => l.reduce('sum', k.exp(k.sub(l.read(x), largest))))
+    const total = b.loop((l) => {
+      const e = k.exp(k.sub(l.read(x), largest))
+      if (keeps) l.write(out, e)
+      return l.reduce('sum', e)
+    })
     const shift = b.let(log ? k.log(total) : k.div(k.constant(1, total.type), total))
     b.loop((l) => {
+      if (keeps) return l.write(out, k.mul(l.read(out), shift))
       const centred = k.sub(l.read(x), largest)
       l.write(out, log ? k.sub(centred, shift) : k.mul(k.exp(centred), shift))
     })
