@@ -5,6 +5,8 @@
     'warnings': ['-Wall', '-Wextra', '-Wno-unused-parameter', '-Wno-missing-field-initializers'],
     # Nothing fuses a multiplication and an addition by itself: results are those of WebAssembly. Products ask for it.
     'plain': ['-std=c++17', '-O3', '-fno-math-errno', '-fno-trapping-math', '-ffp-contract=off'],
+    # Without these GCC takes clamped arguments apart into cases, each of which then needs a mask.
+    'branchless': ['-fno-thread-jumps', '-fno-tree-dominator-opts'],
     'computing': ['evaluate.cc', 'product.cc'],
     'baseline': [],
     'avx2': ['-mavx2', '-mfma', '-mbmi', '-mbmi2', '-mf16c'],
@@ -29,7 +31,7 @@
       'type': 'static_library',
       'sources': ['<@(computing)'],
       'defines': ['ANTORCHA_ISA=baseline'],
-      'cflags_cc': ['<@(plain)', '<@(baseline)'],
+      'cflags_cc': ['<@(plain)', '<@(branchless)', '<@(baseline)'],
       'xcode_settings': {'OTHER_CPLUSPLUSFLAGS': ['<@(plain)', '<@(baseline)']},
     },
     {
@@ -54,7 +56,7 @@
           'type': 'static_library',
           'sources': ['<@(computing)'],
           'defines': ['ANTORCHA_ISA=avx2'],
-          'cflags_cc': ['<@(plain)', '<@(avx2)'],
+          'cflags_cc': ['<@(plain)', '<@(branchless)', '<@(avx2)'],
           'xcode_settings': {'OTHER_CPLUSPLUSFLAGS': ['<@(plain)', '<@(avx2)']},
         },
         {
@@ -62,7 +64,7 @@
           'type': 'static_library',
           'sources': ['<@(computing)'],
           'defines': ['ANTORCHA_ISA=avx512'],
-          'cflags_cc': ['<@(plain)', '<@(avx512)'],
+          'cflags_cc': ['<@(plain)', '<@(branchless)', '<@(avx512)'],
           'xcode_settings': {'OTHER_CPLUSPLUSFLAGS': ['<@(plain)', '<@(avx512)']},
         },
       ],
