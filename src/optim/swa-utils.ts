@@ -1,9 +1,21 @@
-// torch.optim.swa_utils: the scheduler of stochastic weight averaging.
+// The namespace torch.optim.swa_utils, and the scheduler in it. The averages are in averaged-model.ts.
 
 import { ValueError } from '../core/errors.ts'
 import { pyRepr } from '../core/python.ts'
 import { readOptions } from './options.ts'
 import { type AnyOptimizer, forEachGroup, LRScheduler, rateOf, type SchedulerOptions } from './scheduler.ts'
+
+export {
+  AveragedModel,
+  type AveragedModelOptions,
+  type AvgFn,
+  getEmaAvgFn,
+  getEmaMultiAvgFn,
+  getSwaAvgFn,
+  getSwaMultiAvgFn,
+  type MultiAvgFn,
+  updateBn,
+} from './averaged-model.ts'
 
 export interface SWALROptions extends SchedulerOptions {
   /** How many epochs it takes; default 10. */
