@@ -1,12 +1,11 @@
 // `npm start`: trains a small convolutional network on handwritten digits, says how well it does on digits it has not
 // seen, saves it, and loads it into a fresh model.
 
-import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { gunzipSync } from 'node:zlib'
 import { SingleBar } from 'cli-progress'
 import * as torch from '../src/index.ts'
+import { loadDigits } from './datasets.ts'
 import {
   bold,
   dim,
@@ -35,21 +34,6 @@ Trains a classifier on 8x8 images of handwritten digits.
 
 const TRAINING_IMAGES = 1400
 const BATCH = 50
-
-/** Images (n x 1 x 8 x 8, 0 to 1) and labels (n, int64) of the data set; examples/data/README.md says where it is from. */
-function loadDigits(): [images: torch.Tensor, labels: torch.Tensor] {
-  const path = fileURLToPath(new URL('./data/digits.csv.gz', import.meta.url))
-  const rows = gunzipSync(readFileSync(path))
-    .toString()
-    .trim()
-    .split('\n')
-    .map((line) => line.split(',').map(Number))
-  const images = torch.tensor(
-    rows.map((row) => row.slice(0, 64)),
-    { dtype: torch.float32 },
-  )
-  return [images.div(16).view(-1, 1, 8, 8), torch.tensor(rows.map((row) => row[64]))]
-}
 
 /** The network; `head` is its last layer, from 2 x 2 x 32 features to the logits of the ten digits. */
 function makeModel(head: torch.nn.Linear<number, 10>) {

@@ -27,6 +27,23 @@ function run(name: string, ...options: string[]): { status: number | null; stdou
   })
 }
 
+// Each says what it reached in its last lines; with few steps it need not be much.
+describe('the short examples run to their end', () => {
+  test.each([
+    ['digits-mlp', [], /test accuracy \d+\.\d %/],
+    ['char-lstm', ['20'], /./],
+    ['gpt', ['20'], /./],
+    ['vae', [], /./],
+    ['fine-tuning', [], /the frozen layers have changed: false/],
+    ['schedules', [], /step 300 .*lr 0\.0000/],
+    ['resume', [], /both runs end at the same weights, bit by bit/],
+  ] as const)('%s', (name, options, expected) => {
+    const { status, stdout, stderr } = run(name, ...options)
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    expect(stdout).toMatch(expected)
+  })
+})
+
 describe('the digits', () => {
   test('are learned, saved and loaded into a model with a lazy layer', () => {
     const { status, stdout, stderr } = run('digits')

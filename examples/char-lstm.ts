@@ -1,0 +1,58 @@
+// An LSTM that learns to write, character by character, from this project's documentation. `npx tsx examples/char-lstm.ts`
+
+import * as torch from '../src/index.ts'
+import { loadText, randomWindows } from './datasets.ts'
+
+const { nn, optim } = torch
+
+const steps = Number(process.argv[2] ?? 300)
+torch.manualSeed(0)
+const text = loadText()
+
+class CharacterModel extends nn.Module {
+  embedding: torch.nn.Embedding
+  lstm: torch.nn.LSTM
+  head: torch.nn.Linear
+
+  constructor(characters: number, hidden: number) {
+    super()
+    this.embedding = new nn.Embedding(characters, 32)
+    this.lstm = new nn.LSTM(32, hidden, { batchFirst: true })
+    this.head = new nn.Linear(hidden, characters)
+  }
+
+  /** Logits of the next character at each position, and the state to go on from. */
+  override forward(tokens: torch.Tensor, state?: readonly [torch.Tensor, torch.Tensor]) {
+    const [hidden, next] = this.lstm(this.embedding(tokens), state)
+    return [this.head(hidden), next] as const
+  }
+}
+
+const model = new CharacterModel(text.characters.length, 128)
+const optimizer = new optim.AdamW(model.parameters(), { lr: 5e-3 })
+
+for (let step = 1; step <= steps; step++) {
+  const [x, y] = randomWindows(text.tokens, 16, 64)
+  optimizer.zeroGrad()
+  const [logits] = model(x)
+  const loss = nn.functional.crossEntropy(logits.flatten(0, 1), y.flatten())
+  loss.backward()
+  nn.utils.clipGradNorm_(model.parameters(), 1)
+  optimizer.step()
+  if (step % 50 === 0 || step === steps)
+    console.log(`step ${step}: loss ${(loss.item() as number).toFixed(3)}`)
+}
+
+// Writing: the state carries everything that was read, so each step takes one character.
+model.eval()
+torch.noGrad(() => {
+  let output = 'The '
+  let [logits, state] = model(text.encode(output).unsqueeze(0))
+  for (let i = 0; i < 200; i++) {
+    const probabilities = logits.at(0, -1).div(0.7).softmax(-1)
+    const token = torch.multinomial(probabilities, 1)
+    output += text.decode(token)
+    ;[logits, state] = model(token.unsqueeze(0), state)
+  }
+  console.log(`\n${output}`)
+})
