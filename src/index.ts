@@ -26,6 +26,10 @@ export { Device, type DeviceLike, device } from './core/device.ts'
 export {
   bfloat16,
   bool,
+  complex64,
+  complex64 as cfloat,
+  complex128,
+  complex128 as cdouble,
   DType,
   finfo,
   float16,

@@ -88,5 +88,12 @@ export function checkVersion(tensor: Tensor, version: number, node: Node, isOutp
 
 /** A tensor over the same memory that autograd knows nothing of. */
 export function alias(tensor: Tensor): Tensor {
-  return new Tensor(tensor.storage, tensor.sizes, tensor.strides, tensor.offset, tensor.dtype)
+  return new Tensor(
+    tensor.storage,
+    tensor.sizes,
+    tensor.strides,
+    tensor.offset,
+    tensor.dtype,
+    tensor.conjugated,
+  )
 }

@@ -13,9 +13,14 @@ export type DTypeName =
   | 'bfloat16'
   | 'float32'
   | 'float64'
+  | 'complex64'
+  | 'complex128'
 
-/** `bool` < `int` < `float`: the categories of PyTorch's type promotion. */
-export type DTypeKind = 'bool' | 'int' | 'float'
+/** The dtypes whose elements are single numbers: what kernels load and store. */
+export type RealDTypeName = Exclude<DTypeName, 'complex64' | 'complex128'>
+
+/** `bool` < `int` < `float` < `complex`: the categories of PyTorch's type promotion. */
+export type DTypeKind = 'bool' | 'int' | 'float' | 'complex'
 
 /** The type of a tensor's elements, PyTorch's `torch.dtype`. Compare with `===`. */
 export class DType {
@@ -34,7 +39,17 @@ export class DType {
     return this.kind === 'float'
   }
 
-  /** True for the integer types that can hold negative numbers and for all floating types. */
+  /** True for complex64 and complex128. */
+  get isComplex(): boolean {
+    return this.kind === 'complex'
+  }
+
+  /** True for floating and complex types: those whose numbers are not exact, and that gradients exist for. */
+  get isInexact(): boolean {
+    return this.kind === 'float' || this.kind === 'complex'
+  }
+
+  /** True for the integer types that can hold negative numbers and for all floating and complex types. */
   get isSigned(): boolean {
     return this.kind !== 'bool' && this.name !== 'uint8'
   }
@@ -58,6 +73,10 @@ export const float16: DType = new DType('float16', 2, 'float', 6)
 export const bfloat16: DType = new DType('bfloat16', 2, 'float', 7)
 export const float32: DType = new DType('float32', 4, 'float', 8)
 export const float64: DType = new DType('float64', 8, 'float', 9)
+/** Complex numbers of two float32, the real part first. */
+export const complex64: DType = new DType('complex64', 8, 'complex', 10)
+/** Complex numbers of two float64, the real part first. */
+export const complex128: DType = new DType('complex128', 16, 'complex', 11)
 
 /** Every dtype, in the order of `DType.index`. */
 export const allDTypes: readonly DType[] = [
@@ -71,7 +90,20 @@ export const allDTypes: readonly DType[] = [
   bfloat16,
   float32,
   float64,
+  complex64,
+  complex128,
 ]
+
+/** The dtype of a complex dtype's parts; any other as it is. */
+export function realOf(dtype: DType): DType {
+  return dtype === complex64 ? float32 : dtype === complex128 ? float64 : dtype
+}
+
+/** The complex dtype whose parts are of a dtype (complex64 for all but float64); a complex one as it is. */
+export function complexOf(dtype: DType): DType {
+  if (dtype.kind === 'complex') return dtype
+  return dtype === float64 ? complex128 : complex64
+}
 
 const byName = new Map<string, DType>(allDTypes.map((d) => [d.name, d]))
 
@@ -96,6 +128,8 @@ const legacyNames: Record<DTypeName, string> = {
   bfloat16: 'BFloat16',
   float32: 'Float',
   float64: 'Double',
+  complex64: 'ComplexFloat',
+  complex128: 'ComplexDouble',
 }
 
 /** PyTorch's C++ name of a dtype, which many of its messages use: `Float`, `Long`, `c10::BFloat16`. */
@@ -121,7 +155,7 @@ const floatInfo: Partial<Record<DTypeName, Omit<FloatInfo, 'min' | 'smallestNorm
 
 /** Limits of a floating dtype, as `torch.finfo`. Throws for others. */
 export function finfo(dtype: DType): FloatInfo {
-  const info = floatInfo[dtype.name]
+  const info = floatInfo[realOf(dtype).name]
   if (info === undefined)
     throw new TypeError_(
       `torch.finfo() requires a floating point input type. Use torch.iinfo to handle '${dtype}'`,

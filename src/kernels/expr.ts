@@ -1,6 +1,21 @@
 // Scalar expressions of the kernel language: what is computed for one element. Renderers give them a device's form.
 
+import type { Complex } from '../core/complex.ts'
 import type { DType } from '../core/dtype.ts'
+import {
+  byParts,
+  c64,
+  c128,
+  castComplex,
+  complexBinary,
+  complexCompare,
+  complexConstant,
+  complexMath,
+  complexUnary,
+  isComplex,
+  isComplexType,
+  partType,
+} from './complex.ts'
 
 /** The types in which kernels compute. Narrower dtypes are widened when loaded and narrowed when stored. */
 export type ValueType = 'bool' | 'i32' | 'i64' | 'f32' | 'f64'
@@ -159,17 +174,24 @@ export function valueTypeOf(dtype: DType): ValueType {
     case 'bfloat16':
     case 'float32':
       return 'f32'
+    case 'complex64':
+      return c64
+    case 'complex128':
+      return c128
     default:
       return 'i32'
   }
 }
 
-export const isFloat = (type: ValueType): boolean => type === 'f32' || type === 'f64'
+/** Whether values of a type are floating point numbers, real or complex. */
+export const isFloat = (type: ValueType): boolean => type === 'f32' || type === 'f64' || isComplexType(type)
 
 type Operand = Expr | number | bigint | boolean
 
 /** A constant of a type. Whole numbers become bigints for i64. */
-export function constant(value: number | bigint | boolean, type: ValueType): Expr {
+export function constant(value: number | bigint | boolean | Complex, type: ValueType): Expr {
+  if (isComplexType(type)) return complexConstant(value, type)
+  if (typeof value === 'object') throw new Error('kernel: a complex constant of a real type')
   if (type === 'i64') return { kind: 'const', type, value: toBigInt(value) }
   if (type === 'bool') return { kind: 'const', type, value: Boolean(value) }
   return { kind: 'const', type, value: type === 'i32' ? Math.trunc(Number(value)) : Number(value) }
@@ -187,13 +209,15 @@ function pair(a: Operand, b: Operand, what: string): [Expr, Expr] {
   const type = typeof a === 'object' ? a.type : (b as Expr).type
   const x = like(a, type)
   const y = like(b, type)
-  if (x.type !== y.type) throw new Error(`kernel: ${what} of ${x.type} and ${y.type}`)
+  if (x.type !== y.type && partType(x.type) !== partType(y.type))
+    throw new Error(`kernel: ${what} of ${x.type} and ${y.type}`)
   return [x, y]
 }
 
 function binary(fn: BinaryName): (a: Operand, b: Operand) => Expr {
   return (a, b) => {
     const [x, y] = pair(a, b, fn)
+    if (isComplex(x) || isComplex(y)) return complexBinary(fn, x, y)
     return { kind: 'binary', type: x.type, fn, a: x, b: y }
   }
 }
@@ -201,16 +225,18 @@ function binary(fn: BinaryName): (a: Operand, b: Operand) => Expr {
 function compare(fn: CompareName): (a: Operand, b: Operand) => Expr {
   return (a, b) => {
     const [x, y] = pair(a, b, fn)
+    if (isComplex(x) || isComplex(y)) return complexCompare(fn, x, y)
     return { kind: 'compare', type: 'bool', fn, a: x, b: y }
   }
 }
 
 function unary(fn: UnaryName): (a: Expr) => Expr {
-  return (a) => ({ kind: 'unary', type: a.type, fn, a })
+  return (a) => (isComplex(a) ? complexUnary(fn, a) : { kind: 'unary', type: a.type, fn, a })
 }
 
 function math(fn: MathName): (...args: Expr[]) => Expr {
-  return (...args) => ({ kind: 'math', type: args[0].type, fn, args })
+  return (...args) =>
+    args.some(isComplex) ? complexMath(fn, args) : { kind: 'math', type: args[0].type, fn, args }
 }
 
 export const add: (a: Operand, b: Operand) => Expr = binary('add')
@@ -295,6 +321,7 @@ export const pow: (a: Expr, b: Operand) => Expr = (a, b) => math('pow')(a, like(
 /** `cond ? a : b`; both are computed. */
 export function select(cond: Expr, a: Operand, b: Operand): Expr {
   const [x, y] = pair(a, b, 'select')
+  if (isComplex(x) || isComplex(y)) return byParts(x, y, (p, q) => select(cond, p, q))
   return { kind: 'select', type: x.type, cond, a: x, b: y }
 }
 
@@ -311,6 +338,7 @@ export function called(fn: MathName, ...args: Expr[]): Expr {
 /** Converts a value: floats to integers by truncation (saturating), anything to bool by comparing with 0. */
 export function cast(a: Expr, type: ValueType): Expr {
   if (a.type === type) return a
+  if (isComplexType(type) || isComplex(a)) return castComplex(a, type)
   if (a.kind === 'const') return constant(a.value, type)
   if (type === 'bool') return ne(a, 0)
   return { kind: 'cast', type, a }

@@ -1,8 +1,17 @@
 // Kernels: loops around scalar expressions. An outer space of independent positions; at each, a list of stages.
 // Pointwise ops, reductions, scans, gathers, scatters and products are all of this one shape.
 
-import type { DType } from '../core/dtype.ts'
-import { constant, type Expr, type Level, type ValueType, valueTypeOf } from './expr.ts'
+import { type DType, realOf } from '../core/dtype.ts'
+import {
+  castComplex,
+  complexOf,
+  imaginaryPart,
+  isComplex,
+  isComplexType,
+  partType,
+  realPart,
+} from './complex.ts'
+import { constant, type Expr, isFloat, type Level, mul, type ValueType, valueTypeOf } from './expr.ts'
 
 /** How the values of a reduction are combined. Renderers may do it in any order, with as many partial results. */
 export type Reduction = 'sum' | 'prod' | 'max' | 'min' | 'any' | 'all'
@@ -56,9 +65,14 @@ export interface Kernel {
   readonly compiled: Map<string | number, unknown>
 }
 
-/** Collects a kernel. Operands are numbered in the order in which they are declared. */
+/**
+ * Collects a kernel. Operands are numbered in the order in which they are declared. A complex operand becomes two real
+ * ones, and what is done with its elements is done with their parts; launches give it as one (`Access.complex`).
+ */
 export class KernelBuilder {
   private readonly operands: Operand[] = []
+  /** The dtypes of complex operands, by the number of the real part. */
+  private readonly complex = new Map<number, DType>()
   private readonly scalars: ValueType[] = []
   private readonly stages: Stage[] = []
   private nextId = 0
@@ -69,15 +83,28 @@ export class KernelBuilder {
   constructor(private readonly name: string) {}
 
   input(dtype: DType): number {
-    return this.operands.push({ dtype, access: 'read' }) - 1
+    return this.operand(dtype, 'read')
   }
 
   output(dtype: DType, access: 'write' | 'readwrite' = 'write'): number {
-    return this.operands.push({ dtype, access }) - 1
+    return this.operand(dtype, access)
+  }
+
+  private operand(dtype: DType, access: Operand['access']): number {
+    if (dtype.kind !== 'complex') return this.operands.push({ dtype, access }) - 1
+    const part = { dtype: realOf(dtype), access }
+    const number = this.operands.push(part, part) - 2
+    this.complex.set(number, dtype)
+    return number
+  }
+
+  private typeOf(operand: number): ValueType {
+    return valueTypeOf(this.complex.get(operand) ?? this.operands[operand].dtype)
   }
 
   /** A number that each launch gives. */
   scalar(type: ValueType): Expr {
+    if (isComplexType(type)) return complexOf(this.scalar(partType(type)), this.scalar(partType(type)))
     return { kind: 'scalar', type, slot: this.scalars.push(type) - 1 }
   }
 
@@ -93,19 +120,27 @@ export class KernelBuilder {
   }
 
   private load(operand: number, level: Level, options: { at?: readonly Expr[]; where?: Expr }): Expr {
-    const type = valueTypeOf(this.operands[operand].dtype)
-    return { kind: 'load', type, operand, level, at: options.at ?? [], where: options.where ?? null }
+    const load = (number: number): Expr => ({
+      kind: 'load',
+      type: valueTypeOf(this.operands[number].dtype),
+      operand: number,
+      level,
+      at: options.at ?? [],
+      where: options.where ?? null,
+    })
+    return this.complex.has(operand) ? complexOf(load(operand), load(operand + 1)) : load(operand)
   }
 
   /** Names a value, computed once per outer position. */
   let(value: Expr): Expr {
+    if (isComplex(value)) return complexOf(this.let(realPart(value)), this.let(imaginaryPart(value)))
     const id = this.nextId++
     this.stages.push({ kind: 'let', id, value })
     return { kind: 'local', type: value.type, id }
   }
 
   write(operand: number, value: Expr, options: { at?: readonly Expr[]; mode?: 'set' | 'add' } = {}): void {
-    this.stages.push(this.store(operand, 'outer', value, options))
+    this.stages.push(...this.store(operand, 'outer', value, options))
   }
 
   private store(
@@ -113,40 +148,53 @@ export class KernelBuilder {
     level: Level,
     value: Expr,
     options: { at?: readonly Expr[]; mode?: 'set' | 'add' },
-  ): Store {
-    const type = valueTypeOf(this.operands[operand].dtype)
+  ): Store[] {
+    const type = this.typeOf(operand)
     if (value.type !== type)
       throw new Error(`kernel ${this.name}: stores ${value.type} to an operand of ${type}`)
     if (options.at !== undefined) this.parallel = false
-    return { kind: 'store', operand, level, value, at: options.at ?? [], mode: options.mode ?? 'set' }
+    const one = (number: number, part: Expr): Store => ({
+      kind: 'store',
+      operand: number,
+      level,
+      value: part,
+      at: options.at ?? [],
+      mode: options.mode ?? 'set',
+    })
+    return isComplex(value)
+      ? [one(operand, realPart(value)), one(operand + 1, imaginaryPart(value))]
+      : [one(operand, value)]
   }
 
   /** One pass over the loop space; returns what `define` returns, for use after the loop. */
   loop<T>(define: (loop: LoopBuilder) => T): T {
     const accumulators: Accumulator[] = []
     const stores: Store[] = []
+    const reduce = (reduction: Reduction, value: Expr): Expr => {
+      const id = this.nextId++
+      accumulators.push({ id, type: value.type, reduction, init: null, value })
+      return { kind: 'local', type: value.type, id }
+    }
+    const fold = (inits: readonly Expr[], step: (previous: readonly Expr[]) => readonly Expr[]): Expr[] => {
+      const locals = inits.map((init): Expr => ({ kind: 'local', type: init.type, id: this.nextId++ }))
+      const next = step(locals)
+      for (let i = 0; i < inits.length; i++) {
+        const { id } = locals[i] as { id: number }
+        accumulators.push({ id, type: inits[i].type, reduction: null, init: inits[i], value: next[i] })
+      }
+      return locals
+    }
     const result = define({
       index: (dim) => {
         this.usesLoopIndex = true
         return { kind: 'index', type: 'i32', level: 'loop', dim }
       },
       read: (operand, options = {}) => this.load(operand, 'loop', options),
-      reduce: (reduction, value) => {
-        const id = this.nextId++
-        accumulators.push({ id, type: value.type, reduction, init: null, value })
-        return { kind: 'local', type: value.type, id }
-      },
-      fold: (inits, step) => {
-        const locals = inits.map((init): Expr => ({ kind: 'local', type: init.type, id: this.nextId++ }))
-        const next = step(locals)
-        for (let i = 0; i < inits.length; i++) {
-          const { id } = locals[i] as { id: number }
-          accumulators.push({ id, type: inits[i].type, reduction: null, init: inits[i], value: next[i] })
-        }
-        return locals
-      },
+      reduce: (reduction, value) =>
+        isComplex(value) ? reducePair(reduction, value, reduce, fold) : reduce(reduction, value),
+      fold: (inits, step) => (inits.some(isComplex) ? foldPairs(inits, step, fold) : fold(inits, step)),
       write: (operand, value, options = {}) => {
-        stores.push(this.store(operand, 'loop', value, options))
+        stores.push(...this.store(operand, 'loop', value, options))
       },
     })
     this.stages.push({ kind: 'loop', accumulators, stores })
@@ -155,7 +203,8 @@ export class KernelBuilder {
 
   build(): Kernel {
     return {
-      name: this.name,
+      // Devices look for their own forms of a kernel by its name: those are of real numbers.
+      name: this.complex.size > 0 ? `complex ${this.name}` : this.name,
       operands: this.operands,
       scalars: this.scalars,
       stages: this.stages,
@@ -179,9 +228,38 @@ export interface LoopBuilder {
   write(operand: number, value: Expr, options?: { at?: readonly Expr[]; mode?: 'set' | 'add' }): void
 }
 
+type Fold = (inits: readonly Expr[], step: (previous: readonly Expr[]) => readonly Expr[]) => readonly Expr[]
+
+function reducePair(
+  reduction: Reduction,
+  value: Expr,
+  reduce: (reduction: Reduction, value: Expr) => Expr,
+  fold: Fold,
+): Expr {
+  if (reduction === 'sum')
+    return complexOf(reduce('sum', realPart(value)), reduce('sum', imaginaryPart(value)))
+  if (reduction !== 'prod') return reduce(reduction, castComplex(value, 'bool'))
+  return foldPairs([constant(1, value.type)], ([previous]) => [mul(previous, value)], fold)[0]
+}
+
+// Carries the parts of complex values along.
+function foldPairs(
+  inits: readonly Expr[],
+  step: (previous: readonly Expr[]) => readonly Expr[],
+  fold: Fold,
+): readonly Expr[] {
+  const apart = (values: readonly Expr[]): Expr[] =>
+    values.flatMap((e) => (isComplex(e) ? [realPart(e), imaginaryPart(e)] : [e]))
+  const together = (parts: readonly Expr[]): Expr[] => {
+    let at = 0
+    return inits.map((init) => (isComplex(init) ? complexOf(parts[at++], parts[at++]) : parts[at++]))
+  }
+  return together(fold(apart(inits), (previous) => apart(step(together(previous)))))
+}
+
 /** The value that leaves a reduction unchanged. */
 export function identityOf(reduction: Reduction, type: ValueType): Expr {
-  const float = type === 'f32' || type === 'f64'
+  const float = isFloat(type)
   switch (reduction) {
     case 'sum':
       return constant(0, type)
@@ -216,6 +294,20 @@ export interface Access {
   readonly strides: readonly number[]
   /** One stride for each `at` coordinate. */
   readonly atStrides?: readonly number[]
+  /** Elements are complex numbers: offset and strides count pairs of real ones, and the kernel has two operands. */
+  readonly complex?: boolean
+}
+
+/** A complex operand as the two real ones that a kernel knows: its real and its imaginary parts. */
+export function partsOfAccess(access: Access): readonly Access[] {
+  const twice = (strides: readonly number[]): number[] => strides.map((s) => 2 * s)
+  const part = (which: number): Access => ({
+    storage: access.storage,
+    offset: 2 * access.offset + which,
+    strides: twice(access.strides),
+    ...(access.atStrides === undefined ? {} : { atStrides: twice(access.atStrides) }),
+  })
+  return [part(0), part(1)]
 }
 
 export interface Launch {

@@ -1,5 +1,6 @@
 // The four operations and their kin: add, sub, mul, div, remainders, powers, minima and maxima.
 
+import { Complex } from '../core/complex.ts'
 import { bool } from '../core/dtype.ts'
 import { RuntimeError } from '../core/errors.ts'
 import * as k from '../kernels/expr.ts'
@@ -11,6 +12,7 @@ import { type FunctionInfo, fn } from './op.ts'
 import {
   type Binary,
   binary,
+  conjugateOf,
   operandOf,
   pointwise,
   type TensorOrScalar,
@@ -21,7 +23,7 @@ import {
 /** Options of `add` and `sub`. */
 export interface AlphaOptions {
   /** `other` is multiplied by this first; default 1. */
-  alpha?: number | boolean
+  alpha?: number | boolean | Complex
 }
 
 /** The type of `add` and `sub`. */
@@ -41,7 +43,7 @@ const addPlain = pointwise({
 const addScaled = pointwise({
   name: 'add',
   kernel: ([a, b, alpha]) => logicalOr(a, a.type === 'bool' ? k.and(b, alpha) : k.mul(b, alpha)),
-  backward: (g, { attributes }) => [g, mul(g, attributes.operands[2] as number)],
+  backward: (g, { attributes }) => [g, mul(g, conjugateOf(attributes.operands[2] as number))],
 })
 
 const subPlain = pointwise({
@@ -50,11 +52,16 @@ const subPlain = pointwise({
   backward: (g) => [g, neg(g)],
 })
 
-function checkAlpha(alpha: number | boolean, x: Tensor, other: TensorOrScalar): void {
+function checkAlpha(alpha: number | boolean | Complex, x: Tensor, other: TensorOrScalar): void {
+  if (alpha instanceof Complex) {
+    if (x.dtype.kind !== 'complex' && !(other instanceof Tensor && other.dtype.kind === 'complex'))
+      throw new RuntimeError('For non-complex input tensors, argument alpha must not be a complex number.')
+    return
+  }
   if (
     !Number.isInteger(Number(alpha)) &&
-    x.dtype.kind !== 'float' &&
-    !(other instanceof Tensor && other.dtype.kind === 'float')
+    !x.dtype.isInexact &&
+    !(other instanceof Tensor && other.dtype.isInexact)
   )
     throw new RuntimeError('For integral input tensors, argument alpha must not be a floating point number.')
 }
@@ -117,7 +124,7 @@ export const sub: AddLike = withInPlace(
 const subScaled = pointwise({
   name: 'sub',
   kernel: ([a, b, alpha]) => k.sub(a, k.mul(b, alpha)),
-  backward: (g, { attributes }) => [g, mul(g, -(attributes.operands[2] as number))],
+  backward: (g, { attributes }) => [g, neg(mul(g, conjugateOf(attributes.operands[2] as number)))],
 })
 
 export const subtract: AddLike = sub
@@ -133,7 +140,7 @@ const rsubScaled = pointwise({
   name: 'rsub',
   node: ([, other]) => (other === null ? 'RsubBackward0' : 'RsubBackward1'),
   kernel: ([a, b, alpha]) => k.sub(b, k.mul(a, alpha)),
-  backward: (g, { attributes }) => [mul(g, -Number(attributes.operands[2])), g],
+  backward: (g, { attributes }) => [neg(mul(g, conjugateOf(attributes.operands[2] as number))), g],
 })
 
 /** `other - alpha * x`: the reflected subtraction. */
@@ -158,8 +165,8 @@ export const mul: Binary = binary({
   kernel: ([a, b]) => (a.type === 'bool' ? k.and(a, b) : k.mul(a, b)),
   saves: [0, 1],
   backward: (g, c) => [
-    c.needs(0) ? mul(g, operandOf(c, 1)) : null,
-    c.attributes.operands[1] === null && c.needs(1) ? mul(g, c.input(0)) : null,
+    c.needs(0) ? mul(g, conjugateOf(operandOf(c, 1))) : null,
+    c.attributes.operands[1] === null && c.needs(1) ? mul(g, conjugateOf(c.input(0))) : null,
   ],
 })
 
@@ -174,10 +181,10 @@ const divTrue = pointwise({
   result: 'float',
   saves: [0, 1],
   backward: (g, c) => {
-    const b = operandOf(c, 1)
+    const b = conjugateOf(operandOf(c, 1))
     return [
       c.needs(0) ? div(g, b) : null,
-      b instanceof Tensor && c.needs(1) ? neg(div(div(mul(g, c.input(0)), b), b)) : null,
+      b instanceof Tensor && c.needs(1) ? neg(div(div(mul(g, conjugateOf(c.input(0))), b), b)) : null,
     ]
   },
 })
@@ -212,7 +219,7 @@ const divTrunc = pointwise({
 })
 
 function checkDivisor(x: Tensor, other: TensorOrScalar): void {
-  if (x.dtype.kind === 'float' || (other instanceof Tensor && other.dtype.kind === 'float')) return
+  if (x.dtype.isInexact || (other instanceof Tensor && other.dtype.isInexact)) return
   if (typeof other === 'number' && !Number.isInteger(other)) return
   const zero =
     other instanceof Tensor
@@ -431,22 +438,22 @@ const powTensor = pointwise({
       result.push(
         !c.needs(0)
           ? null
-          : typeof exponent !== 'object'
-            ? powerGradient(g, base, Number(exponent))
-            : g.mul(exponent.mul(base.pow(exponent.sub(1)))).maskedFill(exponent.eq(0), 0),
+          : !(exponent instanceof Tensor)
+            ? powerGradient(g, base, exponent instanceof Complex ? exponent : Number(exponent))
+            : g.mul(conjugateOf(exponent.mul(base.pow(exponent.sub(1))))).maskedFill(exponent.eq(0), 0),
       )
     if (exponent instanceof Tensor) {
       const index = base instanceof Tensor ? 1 : 0
       if (!c.needs(index)) result.push(null)
       else {
         const out = c.output()
-        const logBase = base instanceof Tensor ? base.log() : Math.log(Number(base))
-        const value = g.mul(out.mul(logBase))
+        const logBase = base instanceof Tensor ? base.log() : logarithm(base)
+        const value = g.mul(conjugateOf(out.mul(logBase)))
         const isZero =
           base instanceof Tensor
-            ? base.eq(0).logicalAnd(exponent.ge(0))
+            ? base.eq(0).logicalAnd(realOf(exponent).ge(0))
             : Number(base) === 0
-              ? exponent.ge(0)
+              ? realOf(exponent).ge(0)
               : null
         result.push(isZero === null ? value : value.maskedFill(isZero, 0))
       }
@@ -455,11 +462,22 @@ const powTensor = pointwise({
   },
 })
 
-function powerGradient(g: Tensor, base: Tensor, exponent: number): Tensor {
+const realOf = (x: Tensor): Tensor => (x.dtype.kind === 'complex' ? x.real : x)
+
+function logarithm(x: Exclude<TensorOrScalar, Tensor>): number | Complex {
+  if (!(x instanceof Complex)) return Math.log(Number(x))
+  return new Complex(Math.log(Math.hypot(x.re, x.im)), Math.atan2(x.im, x.re))
+}
+
+function powerGradient(g: Tensor, base: Tensor, exponent: number | Complex): Tensor {
+  if (exponent instanceof Complex) {
+    const less = new Complex(exponent.re - 1, exponent.im)
+    return g.mul(conjugateOf(base.pow(less).mul(exponent)))
+  }
   if (exponent === 0) return g.mul(0)
   if (exponent === 1) return g
-  if (exponent === 2) return g.mul(base.mul(2))
-  return g.mul(base.pow(exponent - 1).mul(exponent))
+  if (exponent === 2) return g.mul(conjugateOf(base.mul(2)))
+  return g.mul(conjugateOf(base.pow(exponent - 1).mul(exponent)))
 }
 
 // Small exponents without a call of pow: same results, and lanes.
@@ -487,9 +505,9 @@ const fixedPowers = new Map<number, typeof powTensor>(
 
 function runPow(x: TensorOrScalar, exponent: TensorOrScalar, inPlace: boolean): Tensor {
   if (x instanceof Tensor && typeof exponent === 'number') {
-    if (x.dtype.kind !== 'float' && Number.isInteger(exponent) && exponent < 0)
+    if (!x.dtype.isInexact && Number.isInteger(exponent) && exponent < 0)
       throw new RuntimeError('Integers to negative integer powers are not allowed.')
-    const fixed = x.dtype.kind === 'float' ? fixedPowers.get(exponent) : undefined
+    const fixed = x.dtype.isInexact ? fixedPowers.get(exponent) : undefined
     if (fixed !== undefined) return inPlace ? fixed.inPlace([x]) : fixed([x])
   }
   return inPlace ? powTensor.inPlace([x, exponent]) : powTensor([x, exponent])

@@ -1,7 +1,9 @@
 // Choices between elements: where, clamp, maskedFill.
 
+import { Complex } from '../core/complex.ts'
 import { bool, scalarTypeName, uint8 } from '../core/dtype.ts'
 import { NotImplementedError, RuntimeError, TypeError_ } from '../core/errors.ts'
+import { realPart } from '../kernels/complex.ts'
 import type { Expr } from '../kernels/expr.ts'
 import * as k from '../kernels/expr.ts'
 import { Tensor } from '../tensor/tensor.ts'
@@ -12,7 +14,8 @@ import { type Pointwise, pointwise, type Scalar, type TensorOrScalar, withInPlac
 import { nonzero } from './selecting.ts'
 
 // A condition comes to the kernel converted to the common dtype; the comparison is with what it was before.
-function truthOf(condition: Expr): Expr {
+function truthOf(given: Expr): Expr {
+  const condition = realPart(given)
   if (condition.kind === 'cast' && condition.a.type === 'bool') return condition.a
   return k.cast(condition, 'bool')
 }
@@ -223,7 +226,12 @@ function maskedFillOperands(x: Tensor, mask: Tensor, value: TensorOrScalar): Ten
       )
     return [x, mask, value.to(x.dtype)]
   }
-  if (typeof value !== 'number' && typeof value !== 'boolean' && typeof value !== 'bigint')
+  if (
+    typeof value !== 'number' &&
+    typeof value !== 'boolean' &&
+    typeof value !== 'bigint' &&
+    !(value instanceof Complex)
+  )
     throw new TypeError_(
       `masked_fill(): argument 'value' must be a number or a tensor, not ${describe(value)}`,
     )

@@ -4,6 +4,7 @@ import { bfloat16, type DType, float16, int64, scalarTypeName, uint8 } from '../
 import { RuntimeError } from '../core/errors.ts'
 import { roundToBfloat16, roundToHalf } from '../core/half.ts'
 import { sameSizes } from '../core/shape.ts'
+import { imaginaryPart, isComplex, realPart } from '../kernels/complex.ts'
 import * as k from '../kernels/expr.ts'
 import { type Expr, isFloat } from '../kernels/expr.ts'
 import type { Tensor } from '../tensor/tensor.ts'
@@ -75,18 +76,25 @@ function test(name: string, ofFloat: (x: Expr) => Expr, ofInteger: boolean): Una
   return Object.assign((x: Tensor) => run([x]), { required: ['input'], optional: [], method: true })
 }
 
+const isFinite_ = (x: Expr): Expr => k.lt(k.abs(x), Number.POSITIVE_INFINITY)
+const isInfinite = (x: Expr): Expr => k.eq(k.abs(x), Number.POSITIVE_INFINITY)
+
+function ofParts(x: Expr, of: (x: Expr) => Expr, join: (a: Expr, b: Expr) => Expr): Expr {
+  return isComplex(x) ? join(of(realPart(x)), of(imaginaryPart(x))) : of(x)
+}
+
 /** Whether an element is NaN. */
 export const isnan: UnaryOnly = test('isnan', k.isNaN_, false)
 /** Whether an element is an infinity. */
-export const isinf: UnaryOnly = test('isinf', (x) => k.eq(k.abs(x), Number.POSITIVE_INFINITY), false)
+export const isinf: UnaryOnly = test('isinf', (x) => ofParts(x, isInfinite, k.or), false)
 /** Whether an element is neither NaN nor an infinity. */
-export const isfinite: UnaryOnly = test('isfinite', (x) => k.lt(k.abs(x), Number.POSITIVE_INFINITY), true)
+export const isfinite: UnaryOnly = test('isfinite', (x) => ofParts(x, isFinite_, k.and), true)
 /** Whether an element is positive infinity. Not a method. */
 export const isposinf: UnaryOnly = test('isposinf', (x) => k.eq(x, Number.POSITIVE_INFINITY), false)
 /** Whether an element is negative infinity. Not a method. */
 export const isneginf: UnaryOnly = test('isneginf', (x) => k.eq(x, Number.NEGATIVE_INFINITY), false)
-/** Whether an element has no imaginary part: always true, as there are no complex dtypes. */
-export const isreal: UnaryOnly = test('isreal', () => k.constant(true, 'bool'), true)
+/** Whether an element has no imaginary part: always, for real numbers. */
+export const isreal: UnaryOnly = test('isreal', (x) => k.eq(imaginaryPart(x), 0), true)
 
 /** Options of `isclose` and `allclose`. */
 export interface CloseOptions {
@@ -112,7 +120,7 @@ function closeRun(equalNan: boolean): Pointwise {
       if (a.type === 'bool') return k.eq(a, b)
       let close = k.eq(a, b)
       if (equalNan && isFloat(a.type)) close = k.or(close, k.and(k.isNaN_(a), k.isNaN_(b)))
-      const type = rtol.type
+      const type = isComplex(a) ? a.type : rtol.type
       const [x, y] = [k.cast(a, type), k.cast(b, type)]
       const difference = k.abs(k.sub(x, y))
       const finite = k.lt(difference, Number.POSITIVE_INFINITY)

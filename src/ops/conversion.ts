@@ -7,6 +7,7 @@ import * as dtypes from '../core/dtype.ts'
 import { DType } from '../core/dtype.ts'
 import { NotImplementedError, RuntimeError, TypeError_ } from '../core/errors.ts'
 import { broadcastSizes, contiguousStrides, denseStridesLike, formatSizes, sameSizes } from '../core/shape.ts'
+import { conjugate } from '../kernels/complex.ts'
 import * as k from '../kernels/expr.ts'
 import { valueTypeOf } from '../kernels/expr.ts'
 import { type Kernel, KernelBuilder } from '../kernels/kernel.ts'
@@ -27,14 +28,15 @@ import { checkWritable, type Scalar } from './pointwise.ts'
 
 const copyKernels = new Map<number, Kernel>()
 
-function copyKernel(from: DType, to: DType): Kernel {
-  const key = from.index * 16 + to.index
+function copyKernel(from: DType, to: DType, conjugated: boolean): Kernel {
+  const key = from.index * 16 + to.index + (conjugated ? 256 : 0)
   let kernel = copyKernels.get(key)
   if (kernel === undefined) {
     const b = new KernelBuilder('copy')
     const x = b.input(from)
     const out = b.output(to)
-    b.write(out, k.cast(b.read(x), valueTypeOf(to)))
+    const value = b.read(x)
+    b.write(out, k.cast(conjugated ? conjugate(value) : value, valueTypeOf(to)))
     kernel = b.build()
     copyKernels.set(key, kernel)
   }
@@ -44,12 +46,13 @@ function copyKernel(from: DType, to: DType): Kernel {
 /** Writes one tensor's values (broadcast, converted) to another's memory, without a word to autograd. */
 export function copyRaw(into: Tensor, from: Tensor): Tensor {
   if (!from.device.equals(into.device) && into.device.type !== 'meta') return copyBetween(into, from)
+  const conjugated = from.conjugated !== into.conjugated
   launch(
     into.device,
-    copyKernel(from.dtype, into.dtype),
+    copyKernel(from.dtype, into.dtype, conjugated),
     into.sizes,
     [],
-    [broadcastOperand(from, into.sizes), operand(into)],
+    [broadcastOperand(inMemory(from), into.sizes), operand(inMemory(into))],
   )
   return into
 }
@@ -74,6 +77,11 @@ function copyBetween(into: Tensor, from: Tensor): Tensor {
   return copyRaw(into, toDevice(converted, into.device, into.dtype))
 }
 
+// The tensor of what is in memory where the elements are conjugates of that.
+function inMemory(x: Tensor): Tensor {
+  return x.conjugated ? new Tensor(x.storage, x.sizes, x.strides, x.offset, x.dtype) : x
+}
+
 /** A new tensor of these strides with a tensor's values, in another dtype where given. */
 function copyOf(x: Tensor, strides: readonly number[], dtype: DType = x.dtype): Tensor {
   return copyRaw(emptyTensor(x.sizes, dtype, x.device, strides), x)
@@ -81,6 +89,7 @@ function copyOf(x: Tensor, strides: readonly number[], dtype: DType = x.dtype): 
 
 const cloneOp: Op<readonly number[]> = {
   node: 'CloneBackward0',
+  readsConjugated: true,
   forward: ([x], strides) => copyOf(x, strides),
   backward: ([g]) => [g],
 }
@@ -106,6 +115,7 @@ export function detach(x: Tensor): Tensor {
 
 const toOp: Op<DType> = {
   node: 'ToCopyBackward0',
+  readsConjugated: true,
   forward: ([x], dtype) => copyOf(x, denseStridesLike(x.sizes, x.strides), dtype),
   backward: ([g], { inputDTypes }) => [to(g!, inputDTypes[0])],
 }
@@ -207,6 +217,8 @@ export const short: (x: Tensor) => Tensor = converter(dtypes.int16)
 export const char: (x: Tensor) => Tensor = converter(dtypes.int8)
 export const byte: (x: Tensor) => Tensor = converter(dtypes.uint8)
 export const bool: (x: Tensor) => Tensor = converter(dtypes.bool)
+export const cfloat: (x: Tensor) => Tensor = converter(dtypes.complex64)
+export const cdouble: (x: Tensor) => Tensor = converter(dtypes.complex128)
 
 /**
  * The tensor in CPU memory: a CPU tensor itself, or a promise of a copy where a device cannot be read synchronously, so

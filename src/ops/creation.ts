@@ -1,7 +1,8 @@
 // Making tensors: from values, filled, ranges, and like others.
 
+import { Complex } from '../core/complex.ts'
 import { cpu, type Device, type DeviceLike, device as makeDevice } from '../core/device.ts'
-import { bool, DType, dtypeByName, getDefaultDtype, int64 } from '../core/dtype.ts'
+import { bool, complexOf, DType, dtypeByName, getDefaultDtype, int64 } from '../core/dtype.ts'
 import { RuntimeError, TypeError_ } from '../core/errors.ts'
 import { denseStridesLike, formatSizes, numelOf } from '../core/shape.ts'
 import * as k from '../kernels/expr.ts'
@@ -71,7 +72,12 @@ function fillKernel(dtype: DType): Kernel {
 
 /** Writes a number to every element, without a word to autograd. */
 export function fillRaw(x: Tensor, value: Scalar): Tensor {
-  const element = x.dtype.kind === 'float' ? value : asElement(value, x.dtype)
+  const element = x.dtype.kind === 'float' && !(value instanceof Complex) ? value : asElement(value, x.dtype)
+  if (x.conjugated && element instanceof Complex)
+    return fillRaw(
+      new Tensor(x.storage, x.sizes, x.strides, x.offset, x.dtype),
+      new Complex(element.re, -element.im),
+    )
   launch(x.device, fillKernel(x.dtype), x.sizes, [], [operand(x)], [element])
   return x
 }
@@ -136,6 +142,7 @@ export const empty: SizesFunction = filled('empty', 0)
 /** Element type of a bare number: bool, int64, or the default float. */
 export function scalarDType(value: Scalar): DType {
   if (typeof value === 'boolean') return bool
+  if (value instanceof Complex) return complexOf(getDefaultDtype())
   return typeof value === 'bigint' || Number.isInteger(value) ? int64 : getDefaultDtype()
 }
 

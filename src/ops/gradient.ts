@@ -5,7 +5,7 @@ import { RuntimeError } from '../core/errors.ts'
 import { formatSizes, sameSizes } from '../core/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { add } from './arithmetic.ts'
-import { to } from './conversion.ts'
+import { clone, to } from './conversion.ts'
 import { sum } from './reductions.ts'
 import { view } from './views.ts'
 
@@ -36,7 +36,9 @@ export function matchGradient(grad: Tensor, info: OutputInfo, from: Node, index:
       )
     result = sumToSize(result, info.sizes)
   }
-  return result.dtype === info.dtype ? result : to(result, info.dtype)
+  // The gradient of a real number is real: `to` keeps the real part.
+  if (result.dtype !== info.dtype) return to(result, info.dtype)
+  return result.conjugated ? clone(result) : result
 }
 
 function expandable(from: readonly number[], toSizes: readonly number[]): boolean {

@@ -3,6 +3,7 @@
 export { torchVander as vander } from '../linalg/products.ts'
 export { celu, celu_, relu_, selu, selu_, threshold, threshold_ } from './activations.ts'
 export { bucketize, searchsorted } from './binning.ts'
+export { complex, polar } from './complex.ts'
 export { conv1d, conv2d, conv3d, convTranspose1d, convTranspose2d, convTranspose3d } from './convolution.ts'
 export {
   arange,
@@ -35,7 +36,7 @@ export { groupNorm, layerNorm, rmsNorm } from './normalization.ts'
 export { constantPadNd } from './padding.ts'
 export { cdist } from './pairwise-distances.ts'
 export { combinations, isin, unravelIndex } from './positions.ts'
-export { isComplex, isFloatingPoint, isSigned } from './queries.ts'
+export { isComplex, isConj, isFloatingPoint, isNeg, isSigned } from './queries.ts'
 export * from './random.ts'
 export { segmentReduce } from './segment-reduce.ts'
 export * from './tensor-functions.ts'

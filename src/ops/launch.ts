@@ -1,11 +1,12 @@
 // From tensors to launches: results with the right strides, operands seen along the dimensions of a kernel.
 
 import { backendFor } from '../backends/backend.ts'
+import { Complex } from '../core/complex.ts'
 import { cpu, type Device } from '../core/device.ts'
 import type { DType } from '../core/dtype.ts'
 import { OutOfMemoryError, RuntimeError, TypeError_ } from '../core/errors.ts'
 import { broadcastStrides, contiguousStrides, formatSizes } from '../core/shape.ts'
-import type { Access, Kernel } from '../kernels/kernel.ts'
+import { type Access, type Kernel, partsOfAccess } from '../kernels/kernel.ts'
 import { Storage } from '../tensor/storage.ts'
 import { Tensor } from '../tensor/tensor.ts'
 
@@ -64,11 +65,16 @@ export function operand(
   strides: readonly number[] = x.strides,
   atStrides?: readonly number[],
 ): Access {
+  if (x.conjugated)
+    throw new RuntimeError(
+      'this operation works on memory as it is, and the tensor is conjugated as it is read (isConj() is true): call resolveConj() first',
+    )
   return {
     storage: x.device.type === 'meta' ? null : x.storage.allocation,
     offset: x.offset,
     strides,
     atStrides,
+    complex: x.dtype.kind === 'complex',
   }
 }
 
@@ -84,11 +90,21 @@ export function launch(
   outer: readonly number[],
   loop: readonly number[],
   operands: readonly Access[],
-  scalars: readonly (number | bigint | boolean)[] = [],
+  scalars: readonly (number | bigint | boolean | Complex)[] = [],
 ): void {
   if (device.type === 'meta') return
-  backendFor(device.type).launch(kernel, { outer, loop, operands, scalars })
+  backendFor(device.type).launch(kernel, {
+    outer,
+    loop,
+    operands: operands.some((access) => access.complex) ? operands.flatMap(apart) : operands,
+    scalars: scalars.some((value) => value instanceof Complex)
+      ? scalars.flatMap((value) => (value instanceof Complex ? [value.re, value.im] : [value]))
+      : (scalars as readonly (number | bigint | boolean)[]),
+  })
 }
+
+// Kernels know real numbers only: a complex operand is two of them, a complex scalar as well.
+const apart = (access: Access): readonly Access[] => (access.complex ? partsOfAccess(access) : [access])
 
 /** Splits strides into those of dimensions kept and those of dimensions looped over, the kept first. */
 export function splitDims<T>(values: readonly T[], loopDims: readonly number[]): { outer: T[]; loop: T[] } {

@@ -1,11 +1,13 @@
 // Mathematical functions of one tensor: exponentials and logarithms, roots, trigonometry, rounding, signs.
 // Functions of two or more tensors are in math-binary.ts, the rarer special functions in special-math.ts.
 
+import { Complex } from '../core/complex.ts'
 import { RuntimeError } from '../core/errors.ts'
+import { angleOf } from '../kernels/complex.ts'
 import { sign as signExpr } from '../kernels/differentiate.ts'
 import * as k from '../kernels/expr.ts'
 import { type Expr, isFloat } from '../kernels/expr.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import { Tensor } from '../tensor/tensor.ts'
 import { pow } from './arithmetic.ts'
 import { type FunctionInfo, fn } from './op.ts'
 import { withOutputPartial, withPartials, withZeroGradient } from './partials.ts'
@@ -290,10 +292,30 @@ export const round: Round & FunctionInfo & { readonly inPlace: Round } = withInP
 
 // ---- signs ----------------------------------------------------------------------------------------------------------
 
-/** The absolute value. Derivative: the sign. Throws for bool. */
-export const abs: Unary = unary(
+const absReal = pointwise(
   withPartials({ name: 'abs', refuses: ['bool'], kernel: ([x]) => k.abs(x) }, [([x]) => signExpr(x)]),
 )
+
+const absComplex = pointwise({
+  name: 'abs',
+  result: 'real',
+  kernel: ([x]) => k.abs(x),
+  saves: [0],
+  backward: (g, c) => [g.mul(sgn(c.input(0)))],
+})
+
+const isComplex = (x: unknown): boolean => x instanceof Tensor && x.dtype.kind === 'complex'
+
+/** The absolute value; that of complex numbers is real. Derivative: the sign. Throws for bool, and for complex numbers in place. */
+export const abs: Unary = Object.assign((x: Tensor) => (isComplex(x) ? absComplex([x]) : absReal([x])), {
+  required: ['input'],
+  optional: [],
+  method: true,
+  inPlace: (x: Tensor) => {
+    if (isComplex(x)) throw new RuntimeError('In-place abs is not supported for complex tensors.')
+    return absReal.inPlace([x])
+  },
+})
 
 function signKernel(x: Expr): Expr {
   if (x.type === 'bool') return x
@@ -303,8 +325,27 @@ function signKernel(x: Expr): Expr {
 /** -1, 0 or 1; 0 for NaN. */
 export const sign: Unary = unary(withZeroGradient({ name: 'sign', kernel: ([x]) => signKernel(x) }))
 
-/** As `sign`: the two differ for complex numbers only. */
-export const sgn: Unary = unary(withZeroGradient({ name: 'sgn', kernel: ([x]) => signKernel(x) }))
+const sgnReal = pointwise(withZeroGradient({ name: 'sgn', kernel: ([x]) => signKernel(x) }))
+
+const sgnComplex = pointwise({
+  name: 'sgn',
+  kernel: ([z]) => k.select(k.eq(z, 0), z, k.div(z, k.abs(z))),
+  saves: [0],
+  backward: (g, c) => {
+    const z = c.input(0)
+    const [length, direction] = [abs(z), sgn(z)]
+    const along = g.mul(direction.conj()).real.mul(direction)
+    return [g.sub(along).div(length).maskedFill(length.eq(0), 0)]
+  },
+})
+
+/** The sign; of a complex number `z / |z|`, and 0 of 0. */
+export const sgn: Unary = Object.assign((x: Tensor) => (isComplex(x) ? sgnComplex([x]) : sgnReal([x])), {
+  required: ['input'],
+  optional: [],
+  method: true,
+  inPlace: (x: Tensor) => (isComplex(x) ? sgnComplex : sgnReal).inPlace([x]),
+})
 
 const signbitRun = pointwise({ name: 'signbit', result: 'bool', kernel: ([x]) => k.signBit(x) })
 
@@ -333,32 +374,23 @@ const angleRun = pointwise({
   backward: (g) => [g.mul(0)],
 })
 
-/** The angle of a number in the complex plane: 0 for positive numbers and 0, pi for negative ones. */
-export const angle: UnaryOnly = Object.assign((x: Tensor) => angleRun([x]), {
-  required: ['input'],
-  optional: [],
-  method: true,
+const angleComplex = pointwise({
+  name: 'angle',
+  result: 'real',
+  kernel: ([z]) => angleOf(z),
+  saves: [0],
+  backward: (g, c) => {
+    const z = c.input(0)
+    const squared = z.real.square().add(z.imag.square())
+    return [g.mul(z).mul(new Complex(0, 1)).div(squared).maskedFill(squared.eq(0), 0)]
+  },
 })
 
-// ---- parts of complex numbers, of which there are only real ones -----------------------------------------------------
-
-const itself: UnaryOnly = Object.assign((x: Tensor) => x, { required: ['input'], optional: [], method: true })
-
-/** The real part: the tensor itself. */
-export const real: UnaryOnly = itself
-/** The complex conjugate: the tensor itself. */
-export const conj: UnaryOnly = itself
-/** The complex conjugate, computed: the tensor itself. */
-export const conjPhysical: Unary = Object.assign((x: Tensor) => x, {
-  required: ['input'],
-  optional: [],
-  method: true,
-  inPlace: (x: Tensor) => x,
-})
-/** The tensor itself: there is no conjugation to carry out. */
-export const resolveConj: UnaryOnly = itself
-/** The tensor itself: there is no negation to carry out. */
-export const resolveNeg: UnaryOnly = itself
+/** The angle of a number in the complex plane, in (-pi, pi]; of real numbers 0 for positive ones and 0, pi for negative ones. */
+export const angle: UnaryOnly = Object.assign(
+  (x: Tensor) => (isComplex(x) ? angleComplex([x]) : angleRun([x])),
+  { required: ['input'], optional: [], method: true },
+)
 
 // ---- NaN and infinity -----------------------------------------------------------------------------------------------
 

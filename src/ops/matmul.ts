@@ -1,5 +1,6 @@
 // Products: matmul and its kin, all one contraction kernel (sum over k of a[i,k] b[k,j]); backends may have faster forms.
 
+import type { Complex } from '../core/complex.ts'
 import { bool, type DType, float32, float64 } from '../core/dtype.ts'
 import { RuntimeError } from '../core/errors.ts'
 import { broadcastSizes, broadcastStrides, formatSizes } from '../core/shape.ts'
@@ -10,7 +11,7 @@ import { Tensor } from '../tensor/tensor.ts'
 import { applyOver, to } from './conversion.ts'
 import { commonDevice, emptyTensor, launch, operand } from './launch.ts'
 import { apply, checkTensor, type FunctionInfo, fn, type Op } from './op.ts'
-import { withInPlace } from './pointwise.ts'
+import { conjugateOf, withInPlace } from './pointwise.ts'
 import { expand, reshape, t, transpose, unsafeView, unsqueeze, view } from './views.ts'
 
 const contractionKernels = new Map<DType, Kernel>()
@@ -95,7 +96,8 @@ const leftOperand = (a: Tensor): Access => operand(a, [0, a.strides[0], 0, a.str
 const rightOperand = (b: Tensor): Access => operand(b, [0, 0, b.strides[1], b.strides[0]])
 const resultOperand = (c: Tensor): Access => operand(c, [0, c.strides[0], c.strides[1], 0])
 
-// The gradients of a product's sides lie in memory as the sides do, as in PyTorch: then a weight's needs no copy.
+// The gradients of a product's sides (given conjugated) lie in memory as the sides do, as in PyTorch: then a weight's needs
+// no copy.
 function gradientOfLeft(g: Tensor, a: Tensor, b: Tensor): Tensor {
   return isColumnMajor(a) ? t(mm(b, t(g))) : mm(g, t(b))
 }
@@ -151,10 +153,10 @@ const mmOp: Op<null> = {
   node: 'MmBackward0',
   forward: ([a, b]) => multiply('mm', a, b),
   saves: [0, 1],
-  backward: ([g], c) => [
-    c.needs(0) ? gradientOfLeft(g!, c.input(0), c.input(1)) : null,
-    c.needs(1) ? gradientOfRight(g!, c.input(0), c.input(1)) : null,
-  ],
+  backward: ([g], c) => {
+    const [a, b] = [conjugateOf(c.input(0)), conjugateOf(c.input(1))]
+    return [c.needs(0) ? gradientOfLeft(g!, a, b) : null, c.needs(1) ? gradientOfRight(g!, a, b) : null]
+  },
 }
 
 /** The product of two matrices, [n, k] and [k, m]. */
@@ -184,8 +186,8 @@ const mvOp: Op<null> = {
   },
   saves: [0, 1],
   backward: ([g], c) => [
-    c.needs(0) ? outer(g!, c.input(1)) : null,
-    c.needs(1) ? mv(t(c.input(0)), g!) : null,
+    c.needs(0) ? outer(g!, conjugateOf(c.input(1))) : null,
+    c.needs(1) ? mv(t(conjugateOf(c.input(0))), g!) : null,
   ],
 }
 
@@ -211,7 +213,10 @@ const dotOp: Op<null> = {
     return out
   },
   saves: [0, 1],
-  backward: ([g], c) => [c.needs(0) ? g!.mul(c.input(1)) : null, c.needs(1) ? g!.mul(c.input(0)) : null],
+  backward: ([g], c) => [
+    c.needs(0) ? g!.mul(conjugateOf(c.input(1))) : null,
+    c.needs(1) ? g!.mul(conjugateOf(c.input(0))) : null,
+  ],
 }
 
 /** The scalar product of two vectors. */
@@ -231,7 +236,11 @@ export function dot(a: Tensor, b: Tensor): Tensor {
   return apply(dotOp, [a, b], null)
 }
 
-export const vdot: typeof dot = dot
+/** The scalar product of two vectors, the first conjugated. */
+export function vdot(a: Tensor, b: Tensor): Tensor {
+  checkTensor('vdot', 'input', a)
+  return dot(conjugateOf(a), b)
+}
 
 /** The products of all pairs of elements of two vectors. */
 export function outer(a: Tensor, b: Tensor): Tensor {
@@ -248,8 +257,8 @@ const bmmOp: Op<null> = {
     contract(a, b, emptyTensor([a.sizes[0], a.sizes[1], b.sizes[2]], a.dtype, commonDevice('bmm', [a, b]))),
   saves: [0, 1],
   backward: ([g], c) => [
-    c.needs(0) ? bmm(g!, transpose(c.input(1), 1, 2)) : null,
-    c.needs(1) ? bmm(transpose(c.input(0), 1, 2), g!) : null,
+    c.needs(0) ? bmm(g!, transpose(conjugateOf(c.input(1)), 1, 2)) : null,
+    c.needs(1) ? bmm(transpose(conjugateOf(c.input(0)), 1, 2), g!) : null,
   ],
 }
 
@@ -316,19 +325,19 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
 /** Options of the functions that add a product to something. */
 export interface AddProductOptions {
   /** Factor of what is added to; 0 ignores it, NaN included. */
-  beta?: number
+  beta?: number | Complex
   /** Factor of the product. */
-  alpha?: number
+  alpha?: number | Complex
 }
 
 export type AddProduct = (x: Tensor, a: Tensor, b: Tensor, options?: AddProductOptions) => Tensor
 
 interface AddProductAttributes {
-  readonly alpha: number
-  readonly beta: number
+  readonly alpha: number | Complex
+  readonly beta: number | Complex
 }
 
-// beta * x + alpha * (a b), the product's own gradients scaled by alpha.
+// beta * x + alpha * (a b), the product's own gradients scaled by alpha; these get the factors conjugated.
 function addProductOp(
   node: string,
   multiply: (a: Tensor, b: Tensor) => Tensor,
@@ -346,9 +355,9 @@ function addProductOp(
     saves: [1, 2],
     backward: ([g], c) => {
       const { alpha, beta } = c.attributes
-      const scaled = alpha === 1 ? g! : g!.mul(alpha)
-      const own = c.needs(0) ? (beta === 1 ? g : g!.mul(beta)) : null
-      return [own, ...gradients(scaled, c.input(1), c.input(2), c)]
+      const scaled = alpha === 1 ? g! : g!.mul(conjugateOf(alpha))
+      const own = c.needs(0) ? (beta === 1 ? g : g!.mul(conjugateOf(beta))) : null
+      return [own, ...gradients(scaled, conjugateOf(c.input(1)), conjugateOf(c.input(2)), c)]
     },
   }
 }
@@ -438,7 +447,9 @@ function addProduct(
     if (x.ndim > sizes.length || formatSizes(broadcastSizes(x.sizes, sizes)) !== formatSizes(sizes))
       expand(x, sizes)
     // Factors of integers are integers.
-    return a.dtype.kind === 'float' ? { alpha, beta } : { alpha: Math.trunc(alpha), beta: Math.trunc(beta) }
+    return a.dtype.isInexact
+      ? { alpha, beta }
+      : { alpha: Math.trunc(Number(alpha)), beta: Math.trunc(Number(beta)) }
   }
   const run = (x: Tensor, a: Tensor, b: Tensor, options: AddProductOptions) =>
     apply(op, [x, a, b], attributesOf(x, a, b, options))

@@ -27,6 +27,8 @@ export interface Op<A> {
   readonly node: string | ((attributes: A) => string)
   /** Computes the results. Nothing is recorded while it runs. */
   forward(inputs: readonly Tensor[], attributes: A): Tensor | readonly Tensor[]
+  /** Whether `forward` reads inputs that are conjugated lazily; otherwise it gets conjugated copies. */
+  readonly readsConjugated?: boolean
   /** Inputs that the derivative uses. */
   readonly saves?: readonly number[]
   /** Outputs that the derivative uses. */
@@ -106,7 +108,7 @@ class OpNode<A> extends Node implements BackwardContext<A> {
       throw freedError()
     // Statistics, which are floats, may go on changing; an index or a mask must be what it was.
     for (const { tensor, version } of this.held)
-      if (tensor.dtype.kind !== 'float') checkVersion(tensor, version, this)
+      if (!tensor.dtype.isInexact) checkVersion(tensor, version, this)
     return this.op.backward(grads, this)
   }
 
@@ -195,7 +197,7 @@ export function setHistory(
 ): void {
   node.outputs = outputs.map(infoOf)
   outputs.forEach((output, i) => {
-    if (output.dtype.kind !== 'float' || nonDifferentiable?.includes(i)) return
+    if (!output.dtype.isInexact || nonDifferentiable?.includes(i)) return
     setGradFn(output, node, i)
     output.viewVersion = output.storage.version
   })
@@ -212,7 +214,8 @@ export function anyRequiresGrad(inputs: readonly Tensor[]): boolean {
 }
 
 /** Runs an operation with several results and records it where a gradient may be asked for. */
-export function applyMany<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A): readonly Tensor[] {
+export function applyMany<A>(op: Op<A>, given: readonly Tensor[], attributes: A): readonly Tensor[] {
+  const inputs = op.readsConjugated ? given : resolved(given)
   if (!gradMode.enabled || !anyRequiresGrad(inputs))
     return withOwnMemory(op.forward(inputs, attributes), inputs)
   gradMode.enabled = false
@@ -225,6 +228,12 @@ export function applyMany<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A
   const outputs = withOwnMemory(results, inputs)
   record(op, inputs, attributes, outputs)
   return outputs
+}
+
+// Operations read memory as it is: what is conjugated lazily is conjugated now.
+function resolved(inputs: readonly Tensor[]): readonly Tensor[] {
+  for (const x of inputs) if (x.conjugated) return inputs.map((y) => (y.conjugated ? y.clone() : y))
+  return inputs
 }
 
 // A result that `forward` made as a view of memory of its own is no view to anybody else.
@@ -293,7 +302,7 @@ export function applyInPlace<A>(
   const self = inputs[0]
   const differentiable = gradMode.enabled && (anyRequiresGrad(inputs) || (self.base?.requiresGrad ?? false))
   if (differentiable) checkInPlace(self)
-  const recording = differentiable && self.dtype.kind === 'float'
+  const recording = differentiable && self.dtype.isInexact
   let node: OpNode<A> | null = null
   if (recording) {
     // What the derivative needs of the old contents is copied before they go.

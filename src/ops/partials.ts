@@ -1,11 +1,13 @@
 // Derivatives of pointwise operations, each computed by one kernel: gradient times partial derivative. A partial is an
 // expression; those of higher orders follow from it by the chain rule.
 
+import { complexOf, conjugate, imaginaryPart, isComplex, realPart } from '../kernels/complex.ts'
 import { differentiate, scale } from '../kernels/differentiate.ts'
-import type { Expr } from '../kernels/expr.ts'
+import { type Expr, mul } from '../kernels/expr.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import type { BackwardContext } from './op.ts'
 import {
+  conjugateOf,
   type Pointwise,
   type PointwiseAttributes,
   type PointwiseSpec,
@@ -19,6 +21,18 @@ export type Partial = (operands: readonly Expr[], parameters: readonly Expr[]) =
 /** A specification whose derivative is to be added. */
 export type Differentiable = Omit<PointwiseSpec, 'saves' | 'savesOutput' | 'backward'>
 
+// The derivative of an expression. That of a complex one, which is holomorphic, follows from the real part of its variable.
+function derivative(e: Expr, variable: Expr): Expr {
+  if (!isComplex(e)) return differentiate(e, variable)
+  const x = realPart(variable)
+  return complexOf(differentiate(realPart(e), x), differentiate(imaginaryPart(e), x))
+}
+
+// For complex numbers gradients are conjugated, as PyTorch's are.
+function gradientTimes(g: Expr, partial: Expr): Expr {
+  return isComplex(g) || isComplex(partial) ? mul(g, conjugate(partial)) : scale(g, partial)
+}
+
 /** `gradient * partial(...operands)` as an operation of its own, which can be differentiated again any number of times. */
 export function gradientKernel(name: string, partial: Partial): Pointwise {
   const higher = new Map<number, Pointwise>()
@@ -26,7 +40,7 @@ export function gradientKernel(name: string, partial: Partial): Pointwise {
     let result = higher.get(index)
     if (result === undefined) {
       result = gradientKernel(name, (operands, parameters) =>
-        differentiate(partial(operands, parameters), operands[index]),
+        derivative(partial(operands, parameters), operands[index]),
       )
       higher.set(index, result)
     }
@@ -34,17 +48,22 @@ export function gradientKernel(name: string, partial: Partial): Pointwise {
   }
   const run: Pointwise = pointwise({
     name: `${name}Backward`,
-    kernel: ([g, ...operands], parameters) => scale(g, partial(operands, parameters)),
+    kernel: ([g, ...operands], parameters) => gradientTimes(g, partial(operands, parameters)),
     saves: [0, 1, 2, 3, 4, 5],
     backward: (g, c) => {
       const all = operandsOf(c)
       const [inner, ...operands] = all
       const { parameters } = c.attributes
-      const result: (Tensor | null)[] = [c.needs(0) ? run([g, ...operands], parameters) : null]
+      const conjugated = conjugateOf(g)
+      const result: (Tensor | null)[] = [
+        c.needs(0) ? conjugateOf(run([conjugated, ...operands], parameters)) : null,
+      ]
       let t = 1
       operands.forEach((operand, i) => {
         if (!(operand instanceof Tensor)) return
-        result.push(c.needs(t++) ? derivativeBy(i)([g.mul(inner as Tensor), ...operands], parameters) : null)
+        result.push(
+          c.needs(t++) ? derivativeBy(i)([conjugated.mul(inner as Tensor), ...operands], parameters) : null,
+        )
       })
       return result
     },
@@ -71,8 +90,7 @@ export function withPartials(
       ? null
       : gradientKernel(
           spec.name,
-          partial ??
-            ((operands, parameters) => differentiate(spec.kernel(operands, parameters), operands[i])),
+          partial ?? ((operands, parameters) => derivative(spec.kernel(operands, parameters), operands[i])),
         ),
   )
   return {

@@ -2,7 +2,8 @@
 
 import { gradMode } from '../autograd/mode.ts'
 import { backendFor } from '../backends/backend.ts'
-import { bool, type DType, scalarTypeName } from '../core/dtype.ts'
+import { Complex } from '../core/complex.ts'
+import { bool, type DType, realOf, scalarTypeName } from '../core/dtype.ts'
 import { NotImplementedError, RuntimeError } from '../core/errors.ts'
 import { canCast, floatResult, resultType } from '../core/promotion.ts'
 import {
@@ -14,6 +15,7 @@ import {
   numelOf,
   sameSizes,
 } from '../core/shape.ts'
+import { partType } from '../kernels/complex.ts'
 import * as k from '../kernels/expr.ts'
 import { type Expr, type ValueType, valueTypeOf } from '../kernels/expr.ts'
 import { type Kernel, KernelBuilder } from '../kernels/kernel.ts'
@@ -30,7 +32,7 @@ import {
 } from './op.ts'
 
 /** A number where a tensor could be. */
-export type Scalar = number | bigint | boolean
+export type Scalar = number | bigint | boolean | Complex
 export type TensorOrScalar = Tensor | Scalar
 
 /** What a pointwise operation is. */
@@ -42,11 +44,11 @@ export interface PointwiseSpec {
   readonly kernel: (operands: readonly Expr[], parameters: readonly Expr[]) => Expr
   /**
    * The dtype rule. `same`: that of the promoted operands. `float`: likewise, integers become the default float.
-   * `bool`: computed in the promoted dtype, the result is bool.
+   * `bool`: computed in the promoted dtype, the result is bool. `real`: as `same`, but complex numbers give real ones.
    */
-  readonly result?: 'same' | 'float' | 'bool'
+  readonly result?: 'same' | 'float' | 'bool' | 'real'
   /** Kinds of dtype that PyTorch refuses for it. */
-  readonly refuses?: readonly ('bool' | 'int' | 'float')[]
+  readonly refuses?: readonly DType['kind'][]
   readonly saves?: readonly number[]
   readonly savesOutput?: boolean
   /** The gradient of each operand; absent for operations without derivative (their results never require grad). */
@@ -115,8 +117,9 @@ export function pointwise(spec: PointwiseSpec): Pointwise {
       out === null ? null : out.dtype,
     )
     const device = commonDevice(spec.name, tensors)
+    const isComplex = common.kind === 'complex'
     const scalars: Scalar[] = []
-    for (const o of operands) if (o !== null) scalars.push(o)
+    for (const o of operands) if (o !== null) scalars.push(isComplex ? Complex.of(o) : o)
     for (const p of parameters) scalars.push(p)
 
     const first = tensors[0]
@@ -131,7 +134,14 @@ export function pointwise(spec: PointwiseSpec): Pointwise {
       throw new RuntimeError(
         `output with shape ${formatSizes(out.sizes)} doesn't match the broadcast shape ${formatSizes(sizes)}`,
       )
-    if (same && allContiguous(tensors) && (out === null || isContiguous(out.sizes, out.strides))) {
+    // Complex elements are two real ones with a step of two, which `launch` knows to take apart.
+    if (
+      same &&
+      !isComplex &&
+      !hasComplex(tensors) &&
+      allContiguous(tensors) &&
+      (out === null || (out.dtype.kind !== 'complex' && isContiguous(out.sizes, out.strides)))
+    ) {
       const result = out ?? emptyTensor(sizes, dtype, device)
       if (device.type === 'meta') return result
       const storages = []
@@ -142,7 +152,13 @@ export function pointwise(spec: PointwiseSpec): Pointwise {
       }
       storages.push(result.storage.allocation)
       offsets.push(result.offset)
-      backendFor(device.type).launchFlat(kernel, numelOf(sizes), storages, offsets, scalars)
+      backendFor(device.type).launchFlat(
+        kernel,
+        numelOf(sizes),
+        storages,
+        offsets,
+        scalars as (number | bigint | boolean)[],
+      )
       return result
     }
     const result = out ?? emptyTensor(sizes, dtype, device, resultStrides(tensors, sizes))
@@ -174,9 +190,15 @@ export function pointwise(spec: PointwiseSpec): Pointwise {
     for (let i = 0; i < all.length; i++) {
       const x = all[i]
       if (x instanceof Tensor) {
-        tensors.push(x)
+        tensors.push(x.conjugated ? x.clone() : x)
         operands.push(null)
-      } else if (typeof x === 'number' || typeof x === 'boolean' || typeof x === 'bigint') operands.push(x)
+      } else if (
+        typeof x === 'number' ||
+        typeof x === 'boolean' ||
+        typeof x === 'bigint' ||
+        x instanceof Complex
+      )
+        operands.push(x)
       else checkTensor(spec.name, i === 0 ? 'input' : 'other', x)
     }
     if (tensors.length === 0) checkTensor(spec.name, 'input', all[0])
@@ -192,11 +214,12 @@ export function pointwise(spec: PointwiseSpec): Pointwise {
   }
 
   const inPlace = (all: readonly TensorOrScalar[], parameters: readonly number[] = noParameters): Tensor => {
-    const { tensors, operands } = split(all)
-    const self = tensors[0]
     checkTensor(spec.name, 'input', all[0])
+    const target = all[0]
+    const { tensors, operands } = split(all)
+    const self = target.conjugated ? target : tensors[0]
     const common = commonDType(spec, tensors, operands)
-    const resultDType = spec.result === 'bool' ? bool : common
+    const resultDType = resultOf(spec, common)
     if (!canCast(resultDType, self.dtype))
       throw new RuntimeError(
         `result type ${scalarTypeName(resultDType)} can't be cast to the desired output type ${scalarTypeName(self.dtype)}`,
@@ -208,6 +231,8 @@ export function pointwise(spec: PointwiseSpec): Pointwise {
         `output with shape ${formatSizes(self.sizes)} doesn't match the broadcast shape ${formatSizes(sizes)}`,
       )
     checkWritable(self)
+    // What is conjugated as it is read cannot be written in place.
+    if (self.conjugated) return self.copy_(call(all, parameters))
     // An operand that overlaps the target in another order must be read before it is overwritten.
     const inputs = tensors.map((x) =>
       x !== self && x.storage === self.storage && !sameLayout(x, self) ? x.clone() : x,
@@ -234,6 +259,12 @@ export function operandOf(
   return context.input(tensorIndex)
 }
 
+/** The complex conjugate of an operand; real ones as they are. */
+export function conjugateOf<T extends TensorOrScalar>(x: T): T {
+  if (x instanceof Tensor) return x.dtype.kind === 'complex' ? (x.conj() as T) : x
+  return x instanceof Complex ? (new Complex(x.re, -x.im) as T) : x
+}
+
 /** Throws where several elements of a tensor share memory, so that writing to it has no meaning. */
 export function checkWritable(x: Tensor): void {
   for (let d = 0; d < x.ndim; d++)
@@ -245,6 +276,11 @@ export function checkWritable(x: Tensor): void {
 
 function sameLayout(a: Tensor, b: Tensor): boolean {
   return a.offset === b.offset && sameSizes(a.sizes, b.sizes) && sameSizes(a.strides, b.strides)
+}
+
+function hasComplex(tensors: readonly Tensor[]): boolean {
+  for (const x of tensors) if (x.dtype.kind === 'complex') return true
+  return false
 }
 
 function allContiguous(tensors: readonly Tensor[]): boolean {
@@ -279,6 +315,10 @@ function commonDType(
   return common
 }
 
+function resultOf(spec: PointwiseSpec, common: DType): DType {
+  return spec.result === 'bool' ? bool : spec.result === 'real' ? realOf(common) : common
+}
+
 function build(
   spec: PointwiseSpec,
   tensors: readonly Tensor[],
@@ -290,7 +330,8 @@ function build(
   const builder = new KernelBuilder(spec.name)
   const type: ValueType = valueTypeOf(common)
   const inputs = tensors.map((x) => builder.input(x.dtype))
-  const dtype = outDtype ?? (spec.result === 'bool' ? bool : common)
+  const resultDtype = resultOf(spec, common)
+  const dtype = outDtype ?? resultDtype
   const output = builder.output(dtype)
   let t = 0
   const expressions = operands.map((o) => {
@@ -298,10 +339,9 @@ function build(
     return k.cast(builder.read(inputs[t++]), type)
   })
   const parameters = Array.from({ length: parameterCount }, () =>
-    builder.scalar(type === 'f64' ? 'f64' : 'f32'),
+    builder.scalar(partType(type) === 'f64' ? 'f64' : 'f32'),
   )
   const value = spec.kernel(expressions, parameters)
-  const resultDtype = spec.result === 'bool' ? bool : common
   builder.write(output, k.cast(wrapTo(value, resultDtype, dtype), valueTypeOf(dtype)))
   return { kernel: builder.build(), out: dtype }
 }

@@ -1,5 +1,6 @@
 // Questions about one tensor (or two) whose answers are JavaScript booleans.
 
+import { Complex } from '../core/complex.ts'
 import { RuntimeError } from '../core/errors.ts'
 import { sameSizes } from '../core/shape.ts'
 import { item } from '../tensor/data.ts'
@@ -12,10 +13,22 @@ export function isFloatingPoint(x: Tensor): boolean {
   return x.dtype.kind === 'float'
 }
 
-/** Whether a tensor's dtype is complex; there are none yet. */
+/** Whether a tensor's dtype is complex. */
 export function isComplex(x: Tensor): boolean {
   checkTensor('is_complex', 'input', x)
   return x.isComplex()
+}
+
+/** Whether a tensor shows the conjugates of what is in memory, as `conj` gives it. */
+export function isConj(x: Tensor): boolean {
+  checkTensor('is_conj', 'input', x)
+  return x.isConj()
+}
+
+/** Whether a tensor shows the negatives of what is in memory: never here. */
+export function isNeg(x: Tensor): boolean {
+  checkTensor('is_neg', 'input', x)
+  return x.isNeg()
 }
 
 /** Whether a tensor's dtype has a sign. */
@@ -30,7 +43,8 @@ export function isNonzero(x: Tensor): boolean {
   const n = x.numel()
   if (n === 0) throw new RuntimeError('Boolean value of Tensor with no values is ambiguous')
   if (n > 1) throw new RuntimeError('Boolean value of Tensor with more than one value is ambiguous')
-  return Boolean(Number(item(x)))
+  const value = item(x)
+  return value instanceof Complex ? !value.equals(new Complex(0)) : Boolean(Number(value))
 }
 
 /** Whether two tensors have the same shape. */

@@ -1,5 +1,6 @@
 // The reduction machinery: dimensions to reduce, result shapes, kernels that loop over them.
 
+import { Complex } from '../core/complex.ts'
 import type { DType } from '../core/dtype.ts'
 import { RuntimeError } from '../core/errors.ts'
 import { wrapDims } from '../core/shape.ts'
@@ -78,7 +79,7 @@ export class Reducer {
       outer,
       loop,
       [loopOperand(x, dims), operand(out, [...out.strides, ...dims.map(() => 0)])],
-      scalars,
+      compute.kind === 'complex' ? scalars.map((value) => Complex.of(value)) : scalars,
     )
     return keepdim ? reshape(out, reducedSizes(x.sizes, dims, true)) : out
   }

@@ -7,10 +7,13 @@ export * from './arithmetic.ts'
 export { bincount, histc } from './binning.ts'
 export { clamp, clampMax, clampMin, clip, maskedFill, where } from './choices.ts'
 export * from './comparison.ts'
+export { conjPhysical, imag, real, resolveConj, resolveNeg } from './complex.ts'
 export {
   bfloat16,
   bool,
   byte,
+  cdouble,
+  cfloat,
   char,
   clone,
   contiguous,
@@ -99,6 +102,7 @@ export {
   asStrided,
   broadcastTo,
   chunk,
+  conj,
   diagonal,
   expand,
   expandAs,
@@ -124,4 +128,6 @@ export {
   unsqueeze,
   view,
   viewAs,
+  viewAsComplex,
+  viewAsReal,
 } from './views.ts'

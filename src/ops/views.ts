@@ -3,7 +3,7 @@
 import { gradMode } from '../autograd/mode.ts'
 import { Node } from '../autograd/node.ts'
 import { markView, setViewNodeMaker } from '../autograd/view-edge.ts'
-import { int64, scalarTypeName } from '../core/dtype.ts'
+import { complexOf, type DType, float32, float64, int64, realOf, scalarTypeName } from '../core/dtype.ts'
 import { IndexError, RuntimeError, TypeError_ } from '../core/errors.ts'
 import {
   contiguousStrides,
@@ -34,7 +34,7 @@ import {
 interface ViewOp<A> extends Op<A> {}
 
 /** Makes a view of `x` and records it. */
-function makeView<A>(
+export function makeView<A>(
   op: ViewOp<A>,
   x: Tensor,
   sizes: readonly number[],
@@ -42,13 +42,13 @@ function makeView<A>(
   offset: number,
   attributes: A,
 ): Tensor {
-  const result = new Tensor(x.storage, sizes, strides, offset, x.dtype)
+  const result = new Tensor(x.storage, sizes, strides, offset, x.dtype, x.conjugated)
   markView(result, x)
   if (gradMode.enabled && anyRequiresGrad([x])) record(op, [x], attributes, [result])
   return result
 }
 
-function viewOp<A>(
+export function viewOp<A>(
   node: string,
   backward: (g: Tensor, attributes: A, sizes: readonly number[]) => Tensor,
 ): ViewOp<A> {
@@ -125,7 +125,7 @@ function clone2(x: Tensor): Tensor {
 /** A new tensor in another shape: no view, as nothing else holds its memory. */
 export function unsafeView(x: Tensor, shape: readonly number[]): Tensor {
   const sizes = inferSize(shape, x.numel())
-  const result = new Tensor(x.storage, sizes, contiguousStrides(sizes), x.offset, x.dtype)
+  const result = new Tensor(x.storage, sizes, contiguousStrides(sizes), x.offset, x.dtype, x.conjugated)
   if (gradMode.enabled && anyRequiresGrad([x])) record(unsafeViewShape, [x], null, [result])
   return result
 }
@@ -286,7 +286,14 @@ export function matrixTranspose(x: Tensor): Tensor {
 }
 
 /** The conjugate transpose: of real numbers, the last two dimensions swapped. */
-export const adjoint: typeof matrixTranspose = matrixTranspose
+export function adjoint(x: Tensor): Tensor {
+  return conj(matrixTranspose(x))
+}
+
+/** The transpose of a matrix, conjugated if complex: `H`. */
+export function conjugateTranspose(x: Tensor): Tensor {
+  return conj(t(x))
+}
 
 /** All dimensions in reverse order. */
 export function reversed(x: Tensor): Tensor {
@@ -502,7 +509,14 @@ function splitInto(
   const parts = lengths.map((length) => {
     const sizes = [...x.sizes]
     sizes[dim] = length
-    const part = new Tensor(x.storage, sizes, x.strides, x.offset + start * x.strides[dim], x.dtype)
+    const part = new Tensor(
+      x.storage,
+      sizes,
+      x.strides,
+      x.offset + start * x.strides[dim],
+      x.dtype,
+      x.conjugated,
+    )
     markView(part, x, 'several')
     start += length
     return part
@@ -596,7 +610,7 @@ export const unbind: Unbind & FunctionInfo = fn<Unbind>(
     const sizes = x.sizes.filter((_, k) => k !== d)
     const strides = x.strides.filter((_, k) => k !== d)
     const parts = Array.from({ length: x.sizes[d] }, (_, i) => {
-      const part = new Tensor(x.storage, sizes, strides, x.offset + i * x.strides[d], x.dtype)
+      const part = new Tensor(x.storage, sizes, strides, x.offset + i * x.strides[d], x.dtype, x.conjugated)
       markView(part, x, 'several')
       return part
     })
@@ -796,8 +810,108 @@ function geometryOf(
   return { sizes, strides, offset, from: placeOf(x) }
 }
 
+// ---- parts of complex numbers -------------------------------------------------------------------------------------------
+
+const viewAsRealOp = viewOp<null>('ViewAsRealBackward0', (g) => joined(g))
+const viewAsComplexOp = viewOp<null>('ViewAsComplexBackward0', (g) => viewAsReal(g.conjugated ? clone(g) : g))
+const conjOp = viewOp<null>('ConjBackward0', (g) => conj(g))
+
+// Parts along the last dimension as complex numbers, copied where their layout does not allow a view.
+function joined(parts: Tensor): Tensor {
+  return viewAsComplex(isJoinable(parts) ? parts : clone2(parts))
+}
+
+function isJoinable({ strides, offset, ndim }: Tensor): boolean {
+  return strides[ndim - 1] === 1 && offset % 2 === 0 && strides.slice(0, -1).every((s) => s % 2 === 0)
+}
+
+/**
+ * The memory of a complex tensor as real numbers: one more dimension of size 2 holds real and imaginary parts. A view.
+ * @throws RuntimeError for real tensors, and for conjugated ones, whose memory holds something else.
+ */
+export function viewAsReal(x: Tensor): Tensor {
+  checkTensor('view_as_real', 'input', x)
+  if (x.dtype.kind !== 'complex') throw new RuntimeError('view_as_real is only supported for complex tensors')
+  if (x.conjugated)
+    throw new RuntimeError(
+      "view_as_real doesn't work on unresolved conjugated tensors.  To resolve the conjugate tensor so you can view it as real, use self.resolve_conj(); however, be warned that the resulting tensor will NOT alias the original.",
+    )
+  return makeViewOf(viewAsRealOp, x, realPlace(x), realOf(x.dtype), false)
+}
+
+/**
+ * The memory of a real tensor, whose last dimension has size 2 and step 1, as complex numbers. A view.
+ * @throws RuntimeError for other dtypes than float32 and float64, and other layouts.
+ */
+export function viewAsComplex(x: Tensor): Tensor {
+  checkTensor('view_as_complex', 'input', x)
+  if (x.dtype !== float32 && x.dtype !== float64)
+    throw new RuntimeError(
+      `view_as_complex is only supported for half, float and double tensors, but got a tensor of scalar type: ${scalarTypeName(x.dtype)}`,
+    )
+  if (x.ndim === 0) throw new RuntimeError('Input tensor must have one or more dimensions')
+  if (x.sizes[x.ndim - 1] !== 2) throw new RuntimeError('Tensor must have a last dimension of size 2')
+  if (x.strides[x.ndim - 1] !== 1) throw new RuntimeError('Tensor must have a last dimension with stride 1')
+  if (x.strides.slice(0, -1).some((s) => s % 2 !== 0))
+    throw new RuntimeError('Tensor must have a stride divisible by 2 for all but last dimension')
+  if (x.offset % 2 !== 0) throw new RuntimeError('Tensor must have a storage_offset divisible by 2')
+  const place = {
+    sizes: x.sizes.slice(0, -1),
+    strides: x.strides.slice(0, -1).map((s) => s / 2),
+    offset: x.offset / 2,
+  }
+  return makeViewOf(viewAsComplexOp, x, place, complexOf(x.dtype), false)
+}
+
+/** The complex conjugate, as a view that conjugates what is read and written; a real tensor as it is. */
+export function conj(x: Tensor): Tensor {
+  checkTensor('conj', 'input', x)
+  return x.dtype.kind === 'complex' ? makeViewOf(conjOp, x, placeOf(x), x.dtype, !x.conjugated) : x
+}
+
+// Where the parts of a tensor's elements lie: in the real numbers of its storage.
+function realPlace(x: Place): Place {
+  return {
+    sizes: [...x.sizes, 2],
+    strides: [...x.strides.map((s) => 2 * s), 1],
+    offset: 2 * x.offset,
+  }
+}
+
+function makeViewOf(
+  op: ViewOp<null>,
+  x: Tensor,
+  { sizes, strides, offset }: Place,
+  dtype: DType,
+  conjugated: boolean,
+): Tensor {
+  const result = new Tensor(x.storage, sizes, strides, offset, dtype, conjugated)
+  markView(result, x)
+  if (gradMode.enabled && anyRequiresGrad([x])) record(op, [x], null, [result])
+  return result
+}
+
+/** What else a view may be than a part of its base: of its parts, or conjugated. */
+interface Seen {
+  readonly dtype: DType
+  readonly conjugated: boolean
+}
+
+// A view of `base`, whose memory begins at `origin`, that shows a place as it was seen. Recorded.
+function seenWithin(base: Tensor, place: Place, origin: number, { dtype, conjugated }: Seen): Tensor {
+  const each = base.dtype.kind === 'complex' ? (dtype.kind === 'complex' ? 1 : 2) : 1
+  const source = each === 2 ? viewAsReal(base) : base
+  const joins = base.dtype.kind !== 'complex' && dtype.kind === 'complex'
+  const { sizes, strides, offset } = joins ? realPlace(place) : place
+  const strided = asStrided(source, sizes, strides, offset - each * origin)
+  const result = joins ? viewAsComplex(strided) : strided
+  return result.conjugated === conjugated ? result : conj(result)
+}
+
 // A view whose memory was changed in place is recorded anew as a strided view of its base.
 setViewNodeMaker((base, viewed) => {
+  const plain = viewed.dtype === base.dtype && viewed.conjugated === base.conjugated
+  if (!plain) return seenWithin(base, placeOf(viewed), 0, viewed).autograd!.gradFn!
   const probe = new Tensor(base.storage, viewed.sizes, viewed.strides, viewed.offset, viewed.dtype)
   record(asStridedOp, [base], geometryOf(base, viewed.sizes, viewed.strides, viewed.offset), [probe])
   return probe.autograd!.gradFn!
@@ -807,6 +921,8 @@ setViewNodeMaker((base, viewed) => {
 export class CopySlices extends Node {
   private readonly whole: Place
   private readonly part: Place
+  private readonly seen: Seen
+  private readonly plain: boolean
 
   constructor(
     base: Tensor,
@@ -816,6 +932,8 @@ export class CopySlices extends Node {
     super('torch::autograd::CopySlices')
     this.whole = placeOf(base)
     this.part = placeOf(view)
+    this.seen = { dtype: view.dtype, conjugated: view.conjugated }
+    this.plain = view.dtype === base.dtype && view.conjugated === base.conjugated
     this.edges = [gradientEdge(base), ...inner.edges.slice(1)]
   }
 
@@ -835,12 +953,18 @@ export class CopySlices extends Node {
     const { whole, part } = this
     if (isContiguous(whole.sizes, whole.strides)) {
       const result = clone(contiguous(grad))
-      return { result, part: within(result, part, whole.offset) }
+      return { result, part: this.partOf(result, whole.offset) }
     }
-    const { flat, origin } = commonMemory(whole, part, grad)
+    // Where both do not count in the same elements, the whole memory of the base is taken.
+    const span = this.plain ? part : whole
+    const { flat, origin } = commonMemory(whole, span, grad)
     const result = within(flat, whole, origin)
     result.copy_(grad)
-    return { result, part: within(flat, part, origin) }
+    return { result, part: this.partOf(flat, origin) }
+  }
+
+  private partOf(memory: Tensor, origin: number): Tensor {
+    return this.plain ? within(memory, this.part, origin) : seenWithin(memory, this.part, origin, this.seen)
   }
 
   override release(): void {

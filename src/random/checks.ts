@@ -109,6 +109,10 @@ export function cppTypeName(dtype: DType): string {
       return 'float'
     case 'float64':
       return 'double'
+    case 'complex64':
+      return 'c10::complex<float>'
+    case 'complex128':
+      return 'c10::complex<double>'
     default:
       return dtype.name satisfies never
   }

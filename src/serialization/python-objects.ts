@@ -2,7 +2,7 @@
 // complex numbers, typed storages. (Tuples are in core/python.ts.)
 
 import type { DType } from '../core/dtype.ts'
-import { pyFloat, pyRepr, Tuple } from '../core/python.ts'
+import { pyRepr, Tuple } from '../core/python.ts'
 import { Size } from '../core/shape.ts'
 
 /** Python's collections.OrderedDict, a Map that is saved as one; `_metadata` is what PyTorch hangs on a state dict. */
@@ -44,17 +44,7 @@ export class Namespace extends Map<string, unknown> {
   }
 }
 
-/** Python's complex number. */
-export class Complex {
-  constructor(
-    readonly re: number,
-    readonly im: number,
-  ) {}
-
-  repr(): string {
-    return `complex(${pyFloat(this.re)}, ${pyFloat(this.im)})`
-  }
-}
+export { Complex } from '../core/complex.ts'
 
 /** A storage saved by itself (`tensor.storage()`), or the one behind a tensor while it is being rebuilt. */
 export class TypedStorage {

@@ -67,10 +67,6 @@ export function supportedDtype(name: string): DType {
     throw new Error(
       `quantized tensors (dtype torch.${name}) are not supported: save tensor.dequantize() instead`,
     )
-  if (name.startsWith('complex'))
-    throw new Error(
-      `tensors of dtype torch.${name} are not supported: save torch.view_as_real(tensor) instead`,
-    )
   throw new Error(
     `tensors of dtype torch.${name} are not supported: convert them in Python before saving, for example to torch.${substitutes.get(name) ?? 'float32'}`,
   )
@@ -80,4 +76,5 @@ const substitutes = new Map<string, DTypeName>([
   ['uint16', 'int32'],
   ['uint32', 'int64'],
   ['uint64', 'int64'],
+  ['complex32', 'complex64'],
 ])

@@ -1,8 +1,10 @@
 // Elements of CPU tensors as JavaScript values, in both directions: data, item, tolist, writing values into a
 // tensor, and what shape and dtype nested arrays have. Reads the fields of a tensor only; knows no operation.
 
+import { Complex } from '../core/complex.ts'
 import {
   bool,
+  complexOf,
   type DType,
   float32,
   float64,
@@ -12,6 +14,7 @@ import {
   int16,
   int32,
   int64,
+  realOf,
   uint8,
 } from '../core/dtype.ts'
 import { NotImplementedError, RuntimeError, TypeError_, ValueError } from '../core/errors.ts'
@@ -20,7 +23,10 @@ import { promoteTypes } from '../core/promotion.ts'
 import { isContiguous, numelOf } from '../core/shape.ts'
 import type { Tensor } from './tensor.ts'
 
-/** The typed arrays that hold elements: float16 and bfloat16 come as float32, bool as 0 and 1. */
+/**
+ * The typed arrays that hold elements: float16 and bfloat16 come as float32, bool as 0 and 1, complex numbers as their real
+ * and imaginary parts in turn.
+ */
 export type TypedArray =
   | Float32Array
   | Float64Array
@@ -30,13 +36,13 @@ export type TypedArray =
   | Int8Array
   | Uint8Array
 
-/** One element as `item` gives it: a bigint only for int64 beyond 2^53, a boolean for bool. */
-export type Scalar = number | bigint | boolean
+/** One element as `item` gives it: a bigint only for int64 beyond 2^53, a boolean for bool, a `Complex` for complex dtypes. */
+export type Scalar = number | bigint | boolean | Complex
 
 /** What `tolist` gives: nested arrays, or the element of a tensor without dimensions. */
 export type NestedList = Scalar | NestedList[]
 
-/** What `torch.tensor` takes: a number, boolean or bigint, a typed array, or (nested) arrays of these. */
+/** What `torch.tensor` takes: a number, boolean, bigint or `Complex`, a typed array, or (nested) arrays of these. */
 export type NestedValues = Scalar | ArrayBufferView | Tensor | readonly NestedValues[]
 
 type RawArray = TypedArray | Uint16Array
@@ -47,7 +53,7 @@ type RawArray = TypedArray | Uint16Array
  * The storage of a tensor as elements of its dtype; for the half types their bits. The library itself may look at what
  * JavaScript wrote to a device that cannot be read synchronously; users always wait.
  */
-function rawElements(x: Tensor): RawArray {
+function rawElements(x: Elements): RawArray {
   return viewAs(x.dtype, x.storage.hostBytes())
 }
 
@@ -74,6 +80,10 @@ function viewAs(dtype: DType, given: Uint8Array): RawArray {
       return new Float32Array(buffer, byteOffset, length)
     case 'float64':
       return new Float64Array(buffer, byteOffset, length)
+    case 'complex64':
+      return new Float32Array(buffer, byteOffset, 2 * length)
+    case 'complex128':
+      return new Float64Array(buffer, byteOffset, 2 * length)
     default:
       return dtype.name satisfies never
   }
@@ -86,6 +96,25 @@ function makeRaw(dtype: DType, length: number): RawArray {
 function decode(raw: RawArray, dtype: DType): TypedArray {
   if (!(raw instanceof Uint16Array)) return raw
   return dtype.name === 'float16' ? decodeHalf(raw) : decodeBfloat16(raw)
+}
+
+type Elements = Pick<Tensor, 'storage' | 'dtype' | 'sizes' | 'strides' | 'offset'>
+
+// The parts of complex elements, as real elements along one more dimension.
+function partsOf(x: Tensor): Elements {
+  return {
+    storage: x.storage,
+    dtype: realOf(x.dtype),
+    sizes: [...x.sizes, 2],
+    strides: [...x.strides.map((s) => 2 * s), 1],
+    offset: 2 * x.offset,
+  }
+}
+
+// A tensor that is lazily conjugated has the opposite imaginary parts in memory.
+function conjugateParts(x: Tensor, parts: TypedArray): TypedArray {
+  if (x.conjugated) for (let i = 1; i < parts.length; i += 2) parts[i] = -parts[i]
+  return parts
 }
 
 /** Copies the elements of a strided view, in C order, to the front of `out`. */
@@ -113,11 +142,17 @@ function gather(raw: RawArray, x: Pick<Tensor, 'sizes' | 'strides' | 'offset'>, 
 
 /**
  * A copy of the elements in C order: Float32Array for float32, float16 and bfloat16, Float64Array, BigInt64Array for
- * int64, Int32Array, Int16Array, Int8Array, and Uint8Array for uint8 and bool.
+ * int64, Int32Array, Int16Array, Int8Array, and Uint8Array for uint8 and bool; for complex64 and complex128 a Float32Array or
+ * Float64Array of twice as many numbers, real and imaginary parts in turn.
  *
  * @throws RuntimeError on a device that cannot be read synchronously, NotImplementedError on `meta`.
  */
 export function data(x: Tensor): TypedArray {
+  if (x.dtype.kind === 'complex') return conjugateParts(x, realData(partsOf(x)))
+  return realData(x)
+}
+
+function realData(x: Elements): TypedArray {
   const n = numelOf(x.sizes)
   const raw = rawElements(x)
   if (isContiguous(x.sizes, x.strides)) return decode(raw.slice(x.offset, x.offset + n), x.dtype)
@@ -131,6 +166,11 @@ export function data(x: Tensor): TypedArray {
  * them. Reads nothing else, so that a huge tensor can be looked at.
  */
 export function dataAt(x: Tensor, positions: readonly (readonly number[])[]): TypedArray {
+  if (x.dtype.kind === 'complex') return conjugateParts(x, realDataAt(partsOf(x), [...positions, [0, 1]]))
+  return realDataAt(x, positions)
+}
+
+function realDataAt(x: Elements, positions: readonly (readonly number[])[]): TypedArray {
   const n = positions.reduce((product, list) => product * list.length, 1)
   const out = makeRaw(x.dtype, n)
   if (n > 0) {
@@ -155,11 +195,22 @@ export function readElement(x: Tensor, index: number): Scalar {
     rest = Math.floor(rest / x.sizes[dim])
   }
   const raw = rawElements(x)
+  if (x.dtype.kind === 'complex') {
+    const im = Number(raw[2 * offset + 1])
+    return new Complex(Number(raw[2 * offset]), x.conjugated ? -im : im)
+  }
   return toScalar(decode(raw.subarray(offset, offset + 1), x.dtype)[0], x.dtype)
 }
 
+/** Element number `index` of what `data` gave. */
+export function scalarAt(elements: TypedArray, index: number, dtype: DType): Scalar {
+  return dtype.kind === 'complex'
+    ? new Complex(Number(elements[2 * index]), Number(elements[2 * index + 1]))
+    : toScalar(elements[index], dtype)
+}
+
 /** An element of a typed array as `item` gives it. */
-export function toScalar(element: number | bigint, dtype: DType): Scalar {
+export function toScalar(element: number | bigint, dtype: DType): number | bigint | boolean {
   if (typeof element === 'bigint') {
     const number = Number(element)
     return Number.isSafeInteger(number) ? number : element
@@ -190,12 +241,12 @@ export function tolist(x: Tensor): NestedList {
 
 /** Elements in C order as nested arrays. */
 function nest(elements: TypedArray, sizes: readonly number[], dtype: DType): NestedList {
-  if (sizes.length === 0) return toScalar(elements[0], dtype)
+  if (sizes.length === 0) return scalarAt(elements, 0, dtype)
   let at = 0
   const level = (dim: number): NestedList[] => {
     const list = new Array<NestedList>(sizes[dim])
     if (dim === sizes.length - 1)
-      for (let i = 0; i < list.length; i++) list[i] = toScalar(elements[at++], dtype)
+      for (let i = 0; i < list.length; i++) list[i] = scalarAt(elements, at++, dtype)
     else for (let i = 0; i < list.length; i++) list[i] = level(dim + 1)
     return list
   }
@@ -218,7 +269,7 @@ export async function dataAsync(x: Tensor): Promise<TypedArray> {
 /** `item` on every device. */
 export async function itemAsync(x: Tensor): Promise<Scalar> {
   checkOneElement(x)
-  return toScalar((await dataAsync(x))[0], x.dtype)
+  return scalarAt(await dataAsync(x), 0, x.dtype)
 }
 
 /** `tolist` on every device. */
@@ -241,8 +292,13 @@ export function writeData(x: Tensor, values: ArrayLike<Scalar>): void {
     throw new RuntimeError(`${values.length} values given for a tensor of ${n} elements`)
   if (!isContiguous(x.sizes, x.strides)) throw new RuntimeError('writeData needs a contiguous tensor')
   if (n === 0) return
-  if (x.storage.isAsynchronous) x.storage.write(encodeValues(values, x.dtype), x.offset * x.dtype.itemsize)
-  else convertInto(viewAs(x.dtype, x.storage.bytes()).subarray(x.offset, x.offset + n), x.dtype, values)
+  if (x.storage.isAsynchronous) {
+    x.storage.write(encodeValues(values, x.dtype), x.offset * x.dtype.itemsize)
+    return
+  }
+  const each = x.dtype.kind === 'complex' ? 2 : 1
+  const elements = viewAs(x.dtype, x.storage.bytes())
+  convertInto(elements.subarray(each * x.offset, each * (x.offset + n)), x.dtype, values)
 }
 
 /** Elements of `dtype` in its storage form (bits for the half types), converted from JavaScript values. */
@@ -254,6 +310,7 @@ export function encodeValues(values: ArrayLike<Scalar>, dtype: DType): Uint8Arra
 
 function convertInto(out: RawArray, dtype: DType, values: ArrayLike<Scalar>): void {
   const n = values.length
+  if (dtype.kind !== 'complex' && !ArrayBuffer.isView(values)) checkReal(values, dtype)
   switch (dtype.name) {
     case 'bool':
       for (let i = 0; i < n; i++) out[i] = isTrue(values[i]) ? 1 : 0
@@ -261,7 +318,9 @@ function convertInto(out: RawArray, dtype: DType, values: ArrayLike<Scalar>): vo
     case 'float16':
     case 'bfloat16': {
       const numbers =
-        values instanceof Float32Array ? values : Float32Array.from(values as ArrayLike<number>, Number)
+        values instanceof Float32Array
+          ? values
+          : Float32Array.from(values as ArrayLike<number>, (value) => Number(realNumber(value)))
       if (dtype.name === 'float16') encodeHalf(numbers, out as Uint16Array)
       else encodeBfloat16(numbers, out as Uint16Array)
       return
@@ -269,11 +328,19 @@ function convertInto(out: RawArray, dtype: DType, values: ArrayLike<Scalar>): vo
     case 'float32':
     case 'float64':
       if (isNumberArray(values)) (out as Float64Array).set(values)
-      else for (let i = 0; i < n; i++) out[i] = Number(values[i])
+      else for (let i = 0; i < n; i++) out[i] = Number(realNumber(values[i]))
       return
     case 'int64':
       if (values instanceof BigInt64Array) (out as BigInt64Array).set(values)
       else intoInt64(out as BigInt64Array, values)
+      return
+    case 'complex64':
+    case 'complex128':
+      for (let i = 0; i < n; i++) {
+        const { re, im } = Complex.of(values[i])
+        out[2 * i] = re
+        out[2 * i + 1] = im
+      }
       return
     case 'uint8':
     case 'int8':
@@ -286,8 +353,17 @@ function convertInto(out: RawArray, dtype: DType, values: ArrayLike<Scalar>): vo
   }
 }
 
+// PyTorch converts a complex number to a real dtype only where its imaginary part is 0.
+function checkReal(values: ArrayLike<Scalar>, dtype: DType): void {
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]
+    if (value instanceof Complex && dtype !== bool && value.im !== 0) throw overflow(dtype)
+  }
+}
+
 function isTrue(value: Scalar): boolean {
   // NaN is true here, unlike in JavaScript.
+  if (value instanceof Complex) return value.re !== 0 || value.im !== 0
   return typeof value === 'number' ? value !== 0 : Boolean(value)
 }
 
@@ -296,6 +372,8 @@ function isNumberArray(values: ArrayLike<Scalar>): values is Exclude<TypedArray,
     ArrayBuffer.isView(values) && !(values instanceof BigInt64Array) && !(values instanceof BigUint64Array)
   )
 }
+
+const realNumber = (value: Scalar): number | bigint | boolean => (value instanceof Complex ? value.re : value)
 
 function overflow(dtype: DType): RuntimeError {
   return new RuntimeError(`value cannot be converted to type ${dtype.name} without overflow`)
@@ -307,7 +385,7 @@ function intoIntegers(out: Int32Array, dtype: DType, values: ArrayLike<Scalar>):
   // PyTorch lets -255 to -1 through for uint8, as C does.
   const min = dtype === uint8 ? -255 : Number(iinfo(dtype).min)
   for (let i = 0; i < values.length; i++) {
-    const given = values[i]
+    const given = realNumber(values[i])
     const value = typeof given === 'bigint' && wraps ? Number(BigInt.asIntN(32, given)) : Number(given)
     if (!wraps && !(value >= min && value <= max)) throw overflow(dtype)
     // A typed array keeps the low bits of the whole part.
@@ -319,7 +397,7 @@ function intoInt64(out: BigInt64Array, values: ArrayLike<Scalar>): void {
   const checked = !ArrayBuffer.isView(values)
   const words = new Int32Array(out.buffer, out.byteOffset, out.length * 2)
   for (let i = 0; i < values.length; i++) {
-    const value = values[i]
+    const value = realNumber(values[i])
     if (typeof value === 'bigint') {
       if (checked && BigInt.asIntN(64, value) !== value)
         throw new ValueError('Overflow when unpacking long long')
@@ -350,7 +428,7 @@ export interface Nested {
 
 /**
  * The shape, elements and dtype of a value given to `torch.tensor`: whole numbers and bigints int64, other numbers
- * the default dtype, booleans bool, typed arrays and tensors their own, the highest of these where they are mixed, and
+ * the default dtype, booleans bool, `Complex` values complex64, typed arrays and tensors their own, the highest of these where they are mixed, and
  * the default dtype where there are no elements.
  *
  * @throws ValueError where lists of different lengths meet (`expected sequence of length 3 at dim 1 (got 2)`), TypeError
@@ -431,6 +509,7 @@ function addScalar(value: unknown, values: Scalar[]): DType {
 }
 
 function dtypeOfScalar(value: unknown): DType {
+  if (value instanceof Complex) return complexOf(getDefaultDtype())
   switch (typeof value) {
     case 'boolean':
       return bool
@@ -464,7 +543,8 @@ function isTensor(value: unknown): value is Tensor {
 }
 
 function scalars(x: Tensor): Scalar[] {
-  return Array.from(data(x) as ArrayLike<number | bigint>, (element) => toScalar(element, x.dtype))
+  const elements = data(x)
+  return Array.from({ length: numelOf(x.sizes) }, (_, i) => scalarAt(elements, i, x.dtype))
 }
 
 /** A view given by a user as one of the typed arrays here. Unsigned 16 and 32 bits come as the next signed type. */

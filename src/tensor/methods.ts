@@ -9,7 +9,7 @@ import { randomInPlace } from '../ops/random-in-place.ts'
 import { inPlaceShapes } from '../ops/resize.ts'
 import * as ops from '../ops/tensor-functions.ts'
 import { transposeInPlace } from '../ops/view-in-place.ts'
-import { matrixTranspose, reversed } from '../ops/views.ts'
+import { conjugateTranspose, matrixTranspose, reversed } from '../ops/views.ts'
 import { data, dataAsync, item, itemAsync, tolist, tolistAsync } from './data.ts'
 import { Tensor } from './tensor.ts'
 
@@ -33,7 +33,7 @@ type Method<F> = F extends {
     ? (...args: A) => R
     : never
 
-type MethodNames = Exclude<keyof Functions, NotMethods>
+type MethodNames = Exclude<keyof Functions, NotMethods | 'real' | 'imag'>
 
 type InPlaceNames = {
   [K in MethodNames]: Functions[K] extends { readonly inPlace: unknown } ? K : never
@@ -83,10 +83,14 @@ export interface TensorMethods extends FunctionMethods, InPlaceMethods, MethodsO
   readonly T: Tensor
   /** The last two dimensions swapped. */
   readonly mT: Tensor
-  /** As `T`, for real numbers. */
+  /** The transpose of a matrix, conjugated if complex. */
   readonly H: Tensor
-  /** As `mT`, for real numbers. */
+  /** The last two dimensions swapped, conjugated if complex. */
   readonly mH: Tensor
+  /** The real part: a view of a complex tensor, a real tensor itself. */
+  readonly real: Tensor
+  /** The imaginary part, a view. Throws for real tensors. */
+  readonly imag: Tensor
 }
 
 const notMethods: ReadonlySet<string> = new Set<NotMethods>(['where'])
@@ -118,8 +122,10 @@ for (const [name, f] of Object.entries(methodsOnly)) install(name, f as (...args
 for (const [name, f] of [
   ['T', reversed],
   ['mT', matrixTranspose],
-  ['H', ops.t],
-  ['mH', matrixTranspose],
+  ['H', conjugateTranspose],
+  ['mH', ops.adjoint],
+  ['real', ops.real],
+  ['imag', ops.imag],
 ] as const)
   Object.defineProperty(Tensor.prototype, name, {
     get(this: Tensor) {

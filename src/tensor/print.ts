@@ -1,6 +1,6 @@
 // The text of a tensor, character by character PyTorch's (torch/_tensor_str.py): columns, summaries, suffixes.
 
-import { bool, type DType, getDefaultDtype, int64 } from '../core/dtype.ts'
+import { bool, complexOf, type DType, getDefaultDtype, int64 } from '../core/dtype.ts'
 import { pyExponential, pyFixed } from '../core/python-numbers.ts'
 import { numelOf } from '../core/shape.ts'
 import { data, dataAt, type TypedArray } from './data.ts'
@@ -22,9 +22,9 @@ export function formatTensor(x: Tensor): string {
   if (!readable) suffixes.push(`device='${x.device}'`)
   if (!readable || (empty && x.sizes.length !== 1) || (!empty && printOptions.edgeitems === 0))
     suffixes.push(`size=${tupleText(x.sizes)}`)
-  // Elements tell int64 and bool apart from the default dtype; where none are shown, the dtype is named.
-  const needsNoDType =
-    dtype === getDefaultDtype() || (readable && !empty && (dtype === int64 || dtype === bool))
+  // Elements tell int64, bool and complex numbers apart from the default dtype; where none are shown, the dtype is named.
+  const showsDType = dtype === int64 || dtype === bool || dtype === complexOf(getDefaultDtype())
+  const needsNoDType = dtype === getDefaultDtype() || (readable && !empty && showsDType)
   if (!needsNoDType) suffixes.push(`dtype=${dtype}`)
   const history = describeHistory(x)
   if (history !== null) suffixes.push(history)
@@ -83,7 +83,7 @@ function formatElements(x: Tensor, indent: number): string {
         shown.map((positions, dim) => positions ?? Array.from({ length: x.sizes[dim] }, (_, i) => i)),
       )
   const format = formatterFor(elements, x.dtype)
-  if (x.sizes.length === 0) return format.text(elements[0])
+  if (x.sizes.length === 0) return format.text(elements, 0)
 
   let at = 0
   const level = (dim: number, levelIndent: number): string => {
@@ -92,7 +92,7 @@ function formatElements(x: Tensor, indent: number): string {
     const count = positions === null ? x.sizes[dim] : positions.length
     if (dim === x.sizes.length - 1) {
       const texts: string[] = []
-      for (let i = 0; i < count; i++) texts.push(format.text(elements[at++]))
+      for (let i = 0; i < count; i++) texts.push(format.text(elements, at++))
       if (gap === 0) texts.push('...')
       else if (gap > 0) texts.splice(gap, 0, ' ...')
       return formatVector(texts, format.width, levelIndent)
@@ -121,21 +121,43 @@ function formatVector(texts: readonly string[], width: number, indent: number): 
 interface ElementFormatter {
   /** Of the column; single texts may be longer (infinities do not count). */
   readonly width: number
-  /** An element's text, filled up with spaces on the left. */
-  text(element: number | bigint): string
+  /** The text of element number `index`, filled up with spaces on the left. */
+  text(elements: TypedArray, index: number): string
 }
 
 /** How the elements of one tensor print, decided from all that are shown: PyTorch's `_Formatter`. */
 function formatterFor(elements: TypedArray, dtype: DType): ElementFormatter {
-  if (dtype.kind === 'float') return floatFormatter(elements as Float64Array)
+  if (dtype.kind === 'complex') return complexFormatter(elements as Float64Array)
+  if (dtype.kind === 'float') {
+    const { width, text } = numberFormatter(elements as Float64Array)
+    return { width, text: (all, i) => text(all[i] as number) }
+  }
   const text =
     dtype === bool ? (e: number | bigint) => (e ? 'True' : 'False') : (e: number | bigint) => String(e)
   let width = 1
   for (let i = 0; i < elements.length; i++) width = Math.max(width, text(elements[i]).length)
-  return { width, text: (e) => text(e).padStart(width) }
+  return { width, text: (all, i) => text(all[i]).padStart(width) }
 }
 
-function floatFormatter(elements: ArrayLike<number>): ElementFormatter {
+// Real and imaginary parts have columns of their own.
+function complexFormatter(elements: Float64Array): ElementFormatter {
+  const re = numberFormatter(elements.filter((_, i) => i % 2 === 0))
+  const im = numberFormatter(elements.filter((_, i) => i % 2 === 1))
+  return {
+    width: re.width + im.width + 1,
+    text: (all, i) => {
+      const imaginary = `${im.text(all[2 * i + 1] as number)}j`.trimStart()
+      return `${re.text(all[2 * i] as number)}${imaginary.startsWith('-') ? '' : '+'}${imaginary}`
+    },
+  }
+}
+
+interface NumberFormatter {
+  readonly width: number
+  text(value: number): string
+}
+
+function numberFormatter(elements: ArrayLike<number>): NumberFormatter {
   const { precision } = printOptions
   let min = Infinity
   let max = 0
@@ -159,5 +181,5 @@ function floatFormatter(elements: ArrayLike<number>): ElementFormatter {
     const value = elements[i]
     if (value !== 0 && Number.isFinite(value)) width = Math.max(width, format(value).length)
   }
-  return { width, text: (e) => format(e as number).padStart(width) }
+  return { width, text: (value) => format(value).padStart(width) }
 }

@@ -44,6 +44,8 @@ export class Tensor {
   viewVersion = 0
   /** For views: what made them. */
   viewOrigin: ViewOrigin = 'one'
+  /** Whether the elements are the conjugates of what is in memory: those of `conj()`, a view. */
+  readonly conjugated: boolean
   /** Null until the tensor takes part in autograd. */
   autograd: AutogradState | null = null
 
@@ -53,12 +55,14 @@ export class Tensor {
     strides: readonly number[],
     offset: number,
     dtype: DType,
+    conjugated = false,
   ) {
     this.storage = storage
     this.sizes = sizes
     this.strides = strides
     this.offset = offset
     this.dtype = dtype
+    this.conjugated = conjugated
   }
 
   get device(): Device {
@@ -118,8 +122,17 @@ export class Tensor {
     return this.dtype.kind === 'float'
   }
 
-  /** Complex dtypes do not exist here yet. */
   isComplex(): boolean {
+    return this.dtype.kind === 'complex'
+  }
+
+  /** Whether the elements are the conjugates of those in memory, as of `x.conj()`; `resolveConj` makes a copy. */
+  isConj(): boolean {
+    return this.conjugated
+  }
+
+  /** Whether the elements are the negatives of those in memory: never here. */
+  isNeg(): boolean {
     return false
   }
 
@@ -166,7 +179,7 @@ export class Tensor {
 
   /** Whether gradients are recorded for this tensor; set in place, returns the tensor. Throws for integers and non-leaves. */
   requiresGrad_(value = true): this {
-    if (value && this.dtype.kind !== 'float')
+    if (value && !this.dtype.isInexact)
       throw new RuntimeError('only Tensors of floating point dtype can require gradients')
     if (!value && this.gradFn !== null)
       throw new RuntimeError(
@@ -266,9 +279,10 @@ export function tensorFromStorage(
 export function setData(x: Tensor, from: Tensor): void {
   const changed =
     x.dtype !== from.dtype || !x.device.equals(from.device) || x.sizes.join() !== from.sizes.join()
-  const target = x as { -readonly [K in 'storage' | 'dtype']: Tensor[K] }
+  const target = x as { -readonly [K in 'storage' | 'dtype' | 'conjugated']: Tensor[K] }
   target.storage = from.storage
   target.dtype = from.dtype
+  target.conjugated = from.conjugated
   x.sizes = from.sizes
   x.strides = from.strides
   x.offset = from.offset

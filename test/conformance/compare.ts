@@ -1,7 +1,8 @@
 // Comparing the library's results with recorded ones: shape, dtype, then element by element within a tolerance.
 
-import { Mismatch, Unsupported } from './case.ts'
-import { decodeFloat, type Json, marker } from './decode.ts'
+import { Complex } from '../../src/core/complex.ts'
+import { Mismatch } from './case.ts'
+import { decodeComplex, decodeFloat, type Json, marker } from './decode.ts'
 import { bytesOfBase64, elementsOf, type RecordedTensor } from './elements.ts'
 import { camelCase, type Tensor, torch } from './library.ts'
 
@@ -16,14 +17,14 @@ export const exact: Tolerance = { rtol: 0, atol: 0 }
 
 /** The bytes of a tensor's elements in C order. */
 export async function bytesOf(tensor: Tensor): Promise<Uint8Array> {
-  let x = tensor.detach()
+  let x = tensor.detach().resolveConj()
   if (x.device.type !== 'cpu') x = await x.cpu()
   x = x.contiguous()
   const start = x.offset * x.dtype.itemsize
   return x.storage.bytes().slice(start, start + x.numel() * x.dtype.itemsize)
 }
 
-/** The elements of a tensor in C order: numbers, or bigints for int64. */
+/** The elements of a tensor in C order: numbers, or bigints for int64; of complex numbers the parts in turn. */
 export async function elementsOfTensor(tensor: Tensor): Promise<ArrayLike<number> | ArrayLike<bigint>> {
   return elementsOf(await bytesOf(tensor), tensor.dtype.name)
 }
@@ -86,8 +87,13 @@ export async function compare(
       )
         throw new Mismatch(`${path}: expected ${content}, got ${show(actual)}`)
       return
-    case '$c':
-      throw new Unsupported('complex numbers')
+    case '$c': {
+      const wanted = decodeComplex(content)
+      const got = typeof actual === 'number' ? new Complex(actual) : actual
+      if (!(got instanceof Complex) || !closeComplex(got, wanted, tolerance))
+        throw new Mismatch(`${path}: expected ${wanted}, got ${show(actual)}`)
+      return
+    }
     case '$dtype':
       if (String(actual) !== `torch.${content}`)
         throw new Mismatch(`${path}: expected torch.${content}, got ${show(actual)}`)
@@ -150,8 +156,11 @@ async function compareTensor(
   if (shape.length !== expected.shape.length || shape.some((n, i) => n !== expected.shape[i]))
     throw new Mismatch(`${path}: expected shape [${expected.shape}], got [${shape}]`)
   const got = await elementsOfTensor(actual)
-  if (mode === 'set') return compareSorted(got, wanted, shape.at(-1) ?? 1, given, path)
+  if (mode === 'set' && !actual.dtype.isComplex)
+    return compareSorted(got, wanted, shape.at(-1) ?? 1, given, path)
   const tolerance = withLargest(given, wanted)
+  if (actual.dtype.isComplex)
+    return compareComplex(got as ArrayLike<number>, wanted as ArrayLike<number>, shape, tolerance, path, mode)
   const transform = mode === 'abs' ? Math.abs : (x: number) => x
   for (let i = 0; i < wanted.length; i++) {
     const [a, e] = [got[i], wanted[i]]
@@ -159,6 +168,47 @@ async function compareTensor(
     if (typeof a === 'bigint' || typeof e === 'bigint' || !close(transform(a), transform(e), tolerance))
       throw new Mismatch(`${path}: expected ${e} at ${indexText(i, shape)}, got ${a}${gap(a, e)}`)
   }
+}
+
+const complexAt = (elements: ArrayLike<number>, i: number): Complex =>
+  new Complex(elements[2 * i], elements[2 * i + 1])
+
+function compareComplex(
+  got: ArrayLike<number>,
+  wanted: ArrayLike<number>,
+  shape: readonly number[],
+  tolerance: Tolerance,
+  path: string,
+  mode?: string,
+): void {
+  const n = wanted.length / 2
+  const row = shape.at(-1) ?? 1
+  // Of numbers in any order each expected one is looked for among those of its row that are left.
+  const taken = new Set<number>()
+  for (let i = 0; i < n; i++) {
+    const e = complexAt(wanted, i)
+    if (mode === 'set') {
+      const start = Math.floor(i / row) * row
+      const candidates = Array.from({ length: row }, (_, j) => start + j).filter((j) => !taken.has(j))
+      const found = candidates.find((j) => closeComplex(complexAt(got, j), e, tolerance))
+      if (found === undefined) throw new Mismatch(`${path}: expected ${e} in row ${start / row}`)
+      taken.add(found)
+      continue
+    }
+    const a = complexAt(got, i)
+    const same =
+      mode === 'abs'
+        ? close(Math.hypot(a.re, a.im), Math.hypot(e.re, e.im), tolerance)
+        : closeComplex(a, e, tolerance)
+    if (!same) throw new Mismatch(`${path}: expected ${e} at ${indexText(i, shape)}, got ${a}`)
+  }
+}
+
+// As torch.isclose has it: the distance in the plane for finite numbers, part by part for others.
+function closeComplex(a: Complex, e: Complex, tolerance: Tolerance): boolean {
+  const finite = [a.re, a.im, e.re, e.im].every(Number.isFinite)
+  if (!finite) return close(a.re, e.re, tolerance) && close(a.im, e.im, tolerance)
+  return Math.hypot(a.re - e.re, a.im - e.im) <= tolerance.atol + tolerance.rtol * Math.hypot(e.re, e.im)
 }
 
 function withLargest(tolerance: Tolerance, elements: ArrayLike<number | bigint>): Tolerance {

@@ -1,6 +1,7 @@
 // Recorded values to values of the library: tensors, dtypes, slices, containers, modules.
 
 import { backendFor } from '../../src/backends/backend.ts'
+import { Complex } from '../../src/core/complex.ts'
 import { Tuple } from '../../src/core/python.ts'
 import { contiguousStrides, makeSize } from '../../src/core/shape.ts'
 import { Storage } from '../../src/tensor/storage.ts'
@@ -24,6 +25,12 @@ export function decodeFloat(json: Json): number {
   if (json === 'inf') return Number.POSITIVE_INFINITY
   if (json === '-inf') return Number.NEGATIVE_INFINITY
   throw new Error(`not a recorded float: ${JSON.stringify(json)}`)
+}
+
+/** The number in `{"$c": [re, im]}`. */
+export function decodeComplex(json: Json): Complex {
+  const [re, im] = (json as Json[]).map((part) => decodeFloat(marker(part)?.[1] ?? part))
+  return new Complex(re, im)
 }
 
 /** The device on which tensors are made; `cpu` unless the runner was told otherwise. */
@@ -77,7 +84,7 @@ export function decode(json: Json, options: Decoding = {}): unknown {
     case '$i':
       return BigInt(content as string)
     case '$c':
-      throw new Unsupported('complex numbers')
+      return decodeComplex(content)
     case '$dtype':
       return decodeDType(content as string)
     case '$device':

@@ -20,9 +20,11 @@ const itemSizes: Readonly<Record<string, number>> = {
   bfloat16: 2,
   float32: 4,
   float64: 8,
+  complex64: 8,
+  complex128: 16,
 }
 
-/** Bytes of an element. Throws `Unsupported` for complex numbers and other dtypes that the library lacks. */
+/** Bytes of an element. Throws `Unsupported` for dtypes that the library lacks. */
 export function itemSize(dtype: string): number {
   const size = itemSizes[dtype]
   if (size === undefined) throw new Unsupported(`dtype ${dtype}`)
@@ -34,7 +36,7 @@ export function bytesOfBase64(text: string): Uint8Array {
   return new Uint8Array(Buffer.from(text, 'base64'))
 }
 
-/** The elements as numbers, or as bigints for int64. */
+/** The elements as numbers, or as bigints for int64; of complex numbers the real and imaginary parts in turn. */
 export function elementsOf(bytes: Uint8Array, dtype: string): ArrayLike<number> | ArrayLike<bigint> {
   const n = bytes.length / itemSize(dtype)
   const aligned = bytes.byteOffset % 8 === 0 ? bytes : bytes.slice()
@@ -57,6 +59,10 @@ export function elementsOf(bytes: Uint8Array, dtype: string): ArrayLike<number> 
       const words = Uint32Array.from(new Uint16Array(buffer, byteOffset, n), (bits) => bits << 16)
       return new Float32Array(words.buffer)
     }
+    case 'complex64':
+      return new Float32Array(buffer, byteOffset, 2 * n)
+    case 'complex128':
+      return new Float64Array(buffer, byteOffset, 2 * n)
     case 'float32':
       return new Float32Array(buffer, byteOffset, n)
     case 'float64':

@@ -64,8 +64,11 @@ describe('reading recorded values', () => {
   })
 
   test('what the library cannot have is unsupported', () => {
-    expect(() => decode({ $c: [1, 2] })).toThrow(Unsupported)
-    expect(() => decode({ $t: { dtype: 'complex64', shape: [], data: '' } })).toThrow(Unsupported)
+    expect(() => decode({ $t: { dtype: 'float8_e5m2', shape: [], data: '' } })).toThrow(Unsupported)
+  })
+
+  test('complex numbers', () => {
+    expect(String(decode({ $c: [1, { $f: '-inf' }] }))).toBe('(1-infj)')
   })
 })
 

@@ -70,6 +70,8 @@ function bytesOf(dtype: DType, values: ArrayLike<number> | BigInt64Array): Uint8
   if (values instanceof BigInt64Array) return new Uint8Array(values.buffer)
   const numbers = Array.from(values as ArrayLike<number>)
   const typed = {
+    complex64: () => Float32Array.from(numbers),
+    complex128: () => Float64Array.from(numbers),
     float64: () => Float64Array.from(numbers),
     float32: () => Float32Array.from(numbers),
     float16: () => encodeHalf(numbers),

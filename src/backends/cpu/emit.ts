@@ -1,5 +1,6 @@
 // Emits scalar expressions as WebAssembly, one element at a time or in SIMD lanes. Each shared value is computed once.
 
+import type { RealDTypeName } from '../../core/dtype.ts'
 import { childrenOf, constant, type Expr, isFloat, type ValueType } from '../../kernels/expr.ts'
 import type { Kernel, Reduction } from '../../kernels/kernel.ts'
 import type { FunctionBuilder, ImportedFunction, Instruction, WasmType } from './assembler.ts'
@@ -373,7 +374,7 @@ export class ExpressionEmitter {
       this.emit(e.where, scope)
       this.fn.select()
     }
-    this.fn.memory(scalarLoads[dtype])
+    this.fn.memory(scalarLoads[dtype as RealDTypeName])
     if (e.where !== null) {
       this.scalarConstant({ kind: 'const', type: e.type, value: e.type === 'i64' ? 0n : 0 })
       this.emit(e.where, scope)
@@ -385,7 +386,7 @@ export class ExpressionEmitter {
     const { fn } = this
     const dtype = this.kernel.operands[operand].dtype
     if (this.layout.steps[operand] === 0) {
-      fn.memory(scalarLoads[dtype.name])
+      fn.memory(scalarLoads[dtype.name as RealDTypeName])
       this.splat(type)
       return
     }
@@ -414,7 +415,7 @@ export class ExpressionEmitter {
     if (scope.mode === 'scalar') {
       this.address(operand, at, scope)
       this.emit(value, scope)
-      fn.memory(scalarStores[dtype.name])
+      fn.memory(scalarStores[dtype.name as RealDTypeName])
       return
     }
     fn.get(this.pointers[operand])
