@@ -19,6 +19,7 @@ import {
   type TensorOrScalar,
   withInPlace,
 } from './pointwise.ts'
+import { refuseComplex } from './real-only.ts'
 
 /** A function of two tensors without an in-place form. */
 export interface BinaryOnly extends FunctionInfo {
@@ -231,6 +232,7 @@ const lerpRun = pointwise({
 function checkLerp(x: Tensor, end: Tensor, weight: TensorOrScalar): void {
   checkTensor('lerp', 'input', x)
   checkTensor('lerp', 'end', end)
+  refuseComplex('lerp', [x, end, weight])
   const name = (t: Tensor) =>
     t.dtype.name === 'float32' ? 'float' : t.dtype.name === 'float64' ? 'double' : t.dtype.name
   if (x.dtype !== end.dtype)
@@ -359,7 +361,10 @@ const toDouble = (x: TensorOrScalar): TensorOrScalar => (x instanceof Tensor ? x
 
 /** `x` to the power `exponent`, computed and returned in float64. In place only for float64 tensors. */
 export const floatPower: FloatPower = Object.assign(
-  (x: TensorOrScalar, exponent: TensorOrScalar) => pow(toDouble(x) as Tensor, toDouble(exponent)),
+  (x: TensorOrScalar, exponent: TensorOrScalar) => {
+    refuseComplex('floatPower', [x, exponent])
+    return pow(toDouble(x) as Tensor, toDouble(exponent))
+  },
   {
     required: ['input', 'exponent'],
     optional: [],

@@ -16,6 +16,7 @@ import { cat } from './joining.ts'
 import { emptyTensor, launch, loopOperand, splitDims } from './launch.ts'
 import { apply, applyMany, checkTensor, type FunctionInfo, fn, type Op } from './op.ts'
 import { withInPlace } from './pointwise.ts'
+import { refuseComplex } from './real-only.ts'
 import { flip } from './rearranging.ts'
 import type { ValuesIndices } from './reductions.ts'
 import { narrow } from './views.ts'
@@ -93,6 +94,7 @@ function scanFunction(
 ): Scan & FunctionInfo & { readonly inPlace: Scan } {
   const attributesOf = (x: Tensor, dim: number, { dtype }: ScanOptions) => {
     checkTensor(name, 'input', x)
+    refuseComplex(name, [x, { dtype }])
     return { dim: wrapDim(dim, x.ndim), dtype: dtype ?? sumDType(x.dtype) }
   }
   const run = (x: Tensor, dim: number, options: ScanOptions) => apply(op, [x], attributesOf(x, dim, options))

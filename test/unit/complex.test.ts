@@ -105,3 +105,25 @@ describe('gradients of complex numbers', () => {
     expect(value.im).toBeCloseTo((gradAt(c(0.5, 0.25 + step)) - gradAt(c(0.5, 0.25 - step))) / (2 * step), 5)
   })
 })
+
+describe('functions that are not written for complex numbers yet', () => {
+  const z = torch.complex(torch.ones(3), torch.ones(3))
+  const { fft, linalg } = torch
+  test.each([
+    ['cumsum', () => z.cumsum(0)],
+    ['cumprod_', () => z.clone().cumprod_(0)],
+    ['logsumexp', () => z.logsumexp(0)],
+    ['prod', () => z.prod()],
+    ['addcmul', () => torch.addcmul(z, z, z)],
+    ['lerp', () => torch.lerp(z, z, 0.5)],
+    ['floatPower', () => torch.floatPower(z, 2)],
+    ['linspace', () => torch.linspace(0, 1, 3, { dtype: torch.complex64 })],
+    ['irfft', () => fft.irfft(z)],
+    ['hfft', () => fft.hfft(z)],
+    ['vecdot', () => linalg.vecdot(z, z)],
+    ['pairwiseDistance', () => torch.nn.functional.pairwiseDistance(z, z)],
+    ['conv1d', () => torch.nn.functional.conv1d(z.view([1, 1, 3]), z.view([1, 1, 3]))],
+  ] as const)('%s says so', (_, run) => {
+    expect(run).toThrow('is not there for complex numbers yet')
+  })
+})
