@@ -254,6 +254,7 @@ class Fusion {
       stages,
       usesOuterIndex: false,
       usesLoopIndex: false,
+      complex: false,
       parallel: true,
       compiled: new Map(),
     }

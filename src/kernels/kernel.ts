@@ -59,6 +59,8 @@ export interface Kernel {
   /** Whether coordinates of the outer or loop space are used as values; then that space keeps its dimensions. */
   readonly usesOuterIndex: boolean
   readonly usesLoopIndex: boolean
+  /** Whether launches give complex operands or scalars, each as one, of what are two real ones here. */
+  readonly complex: boolean
   /** False where stores may meet. */
   readonly parallel: boolean
   /** What backends have compiled it to; each uses a key of its own. */
@@ -73,6 +75,7 @@ export class KernelBuilder {
   private readonly operands: Operand[] = []
   /** The dtypes of complex operands, by the number of the real part. */
   private readonly complex = new Map<number, DType>()
+  private complexScalars = false
   private readonly scalars: ValueType[] = []
   private readonly stages: Stage[] = []
   private nextId = 0
@@ -104,7 +107,10 @@ export class KernelBuilder {
 
   /** A number that each launch gives. */
   scalar(type: ValueType): Expr {
-    if (isComplexType(type)) return complexOf(this.scalar(partType(type)), this.scalar(partType(type)))
+    if (isComplexType(type)) {
+      this.complexScalars = true
+      return complexOf(this.scalar(partType(type)), this.scalar(partType(type)))
+    }
     return { kind: 'scalar', type, slot: this.scalars.push(type) - 1 }
   }
 
@@ -210,6 +216,7 @@ export class KernelBuilder {
       stages: this.stages,
       usesOuterIndex: this.usesOuterIndex,
       usesLoopIndex: this.usesLoopIndex,
+      complex: this.complex.size > 0 || this.complexScalars,
       parallel: this.parallel,
       compiled: new Map(),
     }

@@ -6,7 +6,7 @@ import { cpu, type Device } from '../core/device.ts'
 import type { DType } from '../core/dtype.ts'
 import { OutOfMemoryError, RuntimeError, TypeError_ } from '../core/errors.ts'
 import { broadcastStrides, contiguousStrides, formatSizes } from '../core/shape.ts'
-import { type Access, type Kernel, partsOfAccess } from '../kernels/kernel.ts'
+import { type Access, type Kernel, type Launch, partsOfAccess } from '../kernels/kernel.ts'
 import { Storage } from '../tensor/storage.ts'
 import { Tensor } from '../tensor/tensor.ts'
 
@@ -93,18 +93,21 @@ export function launch(
   scalars: readonly (number | bigint | boolean | Complex)[] = [],
 ): void {
   if (device.type === 'meta') return
-  backendFor(device.type).launch(kernel, {
-    outer,
-    loop,
-    operands: operands.some((access) => access.complex) ? operands.flatMap(apart) : operands,
-    scalars: scalars.some((value) => value instanceof Complex)
-      ? scalars.flatMap((value) => (value instanceof Complex ? [value.re, value.im] : [value]))
-      : (scalars as readonly (number | bigint | boolean)[]),
-  })
+  const request = { outer, loop, operands, scalars: scalars as Launch['scalars'] }
+  backendFor(device.type).launch(kernel, kernel.complex ? apart(request) : request)
 }
 
-// Kernels know real numbers only: a complex operand is two of them, a complex scalar as well.
-const apart = (access: Access): readonly Access[] => (access.complex ? partsOfAccess(access) : [access])
+// Devices know real numbers only: a complex operand is two of them, a complex scalar as well.
+function apart({ outer, loop, operands, scalars }: Launch): Launch {
+  return {
+    outer,
+    loop,
+    operands: operands.flatMap((access) => (access.complex ? partsOfAccess(access) : [access])),
+    scalars: (scalars as readonly (number | bigint | boolean | Complex)[]).flatMap((value) =>
+      value instanceof Complex ? [value.re, value.im] : [value],
+    ),
+  }
+}
 
 /** Splits strides into those of dimensions kept and those of dimensions looped over, the kept first. */
 export function splitDims<T>(values: readonly T[], loopDims: readonly number[]): { outer: T[]; loop: T[] } {
