@@ -1,6 +1,24 @@
-// The shape of a launch (its extents and strides) as a key, under which what was worked out for it is found again.
+// What all devices have to say of a launch: its shape (extents and strides) as a key, under which what was worked out for
+// it is found again; what it may have; what a flat one stands for.
 
 import type { Launch } from '../kernels/kernel.ts'
+import type { Allocation } from './backend.ts'
+
+/** Operands may have at most this many `at` coordinates. native/evaluate.h has the same number. */
+export const maximumAt = 4
+
+const consecutive: readonly number[] = [1]
+
+/** What `launchFlat` is given, as a launch like any other. */
+export function flatLaunch(
+  n: number,
+  storages: readonly Allocation[],
+  offsets: readonly number[],
+  scalars: Launch['scalars'],
+): Launch {
+  const operands = storages.map((storage, o) => ({ storage, offset: offsets[o], strides: consecutive }))
+  return { outer: [n], loop: [], operands, scalars }
+}
 
 // The three functions below walk a launch in the same order.
 

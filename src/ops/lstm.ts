@@ -20,9 +20,9 @@ const gates = [0, 1, 2, 3] as const
 /** A kernel for each dtype and variant, made when it is first needed. */
 function cached(
   make: (dtype: DType, variant: boolean) => Kernel,
-): (dtype: DType, variant: boolean) => Kernel {
+): (dtype: DType, variant?: boolean) => Kernel {
   const kernels = new Map<string, Kernel>()
-  return (dtype, variant) => {
+  return (dtype, variant = false) => {
     const key = `${dtype.name} ${variant}`
     let kernel = kernels.get(key)
     if (kernel === undefined) {
@@ -245,7 +245,7 @@ function gradients(
   const gateStride = steps * batch * size
   const hiddenGrad = emptyTensor([batch, size], dtype, device)
   const cellGrads = [0, 1].map(() => emptyTensor([batch, size], dtype, device))
-  const kernel = stepGradKernel(dtype, false)
+  const kernel = stepGradKernel(dtype)
   const sequence = order(steps, reverse)
   let [fromAfter, fromCell] = [zero, cellGrad ?? zero]
   for (let n = steps - 1; n >= 0; n--) {

@@ -5,8 +5,6 @@ import { NotImplementedError } from '../core/errors.ts'
 import { Tensor } from '../tensor/tensor.ts'
 
 const names = new Set([
-  'cumsum',
-  'cumprod',
   'cumulative_trapezoid',
   'vander',
   'linalg.vander',

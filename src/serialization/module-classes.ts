@@ -99,6 +99,11 @@ function limited(make: ModuleMaker): ModuleMaker {
   }
 }
 
+/** The same module with other attributes, for constructors that are told what the attributes only imply. */
+function withAttributes(state: PickledModule, attributes: Readonly<Record<string, unknown>>): PickledModule {
+  return { ...state, attributes: new Map([...state.attributes, ...Object.entries(attributes)]) }
+}
+
 function attention(state: PickledModule): Module {
   const { attributes, parameters } = state
   const biasKv = (parameters.get('bias_k') ?? attributes.get('bias_k') ?? null) !== null
@@ -108,8 +113,7 @@ function attention(state: PickledModule): Module {
     'embed_dim num_heads',
     'dropout bias add_bias_kv add_zero_attn kdim vdim batch_first +',
   )
-  const extended = new Map([...attributes, ['bias', hasBias], ['add_bias_kv', biasKv]])
-  return make({ ...state, attributes: extended })
+  return make(withAttributes(state, { bias: hasBias, add_bias_kv: biasKv }))
 }
 
 /** A child that has been rebuilt already. */
@@ -169,38 +173,34 @@ function transformer(state: PickledModule): Module {
 
 function recurrentNetwork(state: PickledModule): Module {
   const nonlinearity = state.attributes.get('mode') === 'RNN_RELU' ? 'relu' : 'tanh'
-  const attributes = new Map([...state.attributes, ['nonlinearity', nonlinearity]])
-  return fromAttributes(
-    nn.RNN,
-    'input_size hidden_size',
-    `nonlinearity ${recurrent}`,
-  )({ ...state, attributes })
+  const make = fromAttributes(nn.RNN, 'input_size hidden_size', `nonlinearity ${recurrent}`)
+  return make(withAttributes(state, { nonlinearity }))
 }
 
 function adaptiveSoftmax(state: PickledModule): Module {
   const cutoffs = state.attributes.get('cutoffs')
   if (!Array.isArray(cutoffs)) throw new Error("the attribute 'cutoffs' is missing")
-  const attributes = new Map([...state.attributes, ['cutoffs', cutoffs.slice(0, -1)]])
-  return fromAttributes(
+  const make = fromAttributes(
     nn.AdaptiveLogSoftmaxWithLoss,
     'in_features n_classes cutoffs',
     'div_value head_bias +',
-  )({ ...state, attributes })
+  )
+  return make(withAttributes(state, { cutoffs: cutoffs.slice(0, -1) }))
 }
 
 function linearCrossEntropy(state: PickledModule): Module {
   const linear = child(state, 'linear') as unknown as nn.Linear
-  const attributes = new Map([...state.attributes, ['in_features', linear.inFeatures]])
-  return fromAttributes(
+  const make = fromAttributes(
     nn.LinearCrossEntropyLoss,
     'in_features num_classes',
     'out_features reduction ignore_index label_smoothing +',
-  )({ ...state, attributes })
+  )
+  return make(withAttributes(state, { in_features: linear.inFeatures }))
 }
 
 function pairwiseDistance(state: PickledModule): Module {
-  const attributes = new Map([...state.attributes, ['p', state.attributes.get('norm') ?? 2]])
-  return fromAttributes(nn.PairwiseDistance, '', 'p eps keepdim')({ ...state, attributes })
+  const make = fromAttributes(nn.PairwiseDistance, '', 'p eps keepdim')
+  return make(withAttributes(state, { p: state.attributes.get('norm') ?? 2 }))
 }
 
 /** A list of parameters: the constructor would count what is registered afterwards twice. */

@@ -6,6 +6,7 @@ import { ValueError } from '../core/errors.ts'
 import { numelOf } from '../core/shape.ts'
 import type { ByteSource } from './byte-source.ts'
 import { NpyError } from './errors.ts'
+import { codeByName, nameByCode } from './numpy-dtypes.ts'
 
 const magic = '\x93NUMPY'
 const maxRank = 64
@@ -13,26 +14,6 @@ const maxRank = 64
 const maxHeaderSize = 1 << 16
 // NumPy pads so that the data begin at a multiple of this.
 const alignment = 64
-
-/** NumPy's codes without the byte order, and PyTorch's names. */
-const dtypes: readonly (readonly [code: string, name: string])[] = [
-  ['b1', 'bool'],
-  ['u1', 'uint8'],
-  ['i1', 'int8'],
-  ['i2', 'int16'],
-  ['i4', 'int32'],
-  ['i8', 'int64'],
-  ['u2', 'uint16'],
-  ['u4', 'uint32'],
-  ['u8', 'uint64'],
-  ['f2', 'float16'],
-  ['f4', 'float32'],
-  ['f8', 'float64'],
-  ['c8', 'complex64'],
-  ['c16', 'complex128'],
-]
-const nameByCode = new Map(dtypes)
-const codeByName = new Map(dtypes.map(([code, name]) => [name, code]))
 
 /** An array, as its header describes it. */
 export interface NpyHeader {

@@ -3,6 +3,7 @@
 import { type DType, dtypeByName } from '../core/dtype.ts'
 import { Tuple } from '../core/python.ts'
 import { contiguousStrides } from '../core/shape.ts'
+import { nameByCode } from './numpy-dtypes.ts'
 import { BuildableObject, pythonTypeName, type UnpicklingContext } from './python-objects.ts'
 
 type Call = (args: readonly unknown[], context: UnpicklingContext) => unknown
@@ -25,18 +26,6 @@ export const numpyGlobals: readonly {
   ]),
 ]
 
-const dtypeNames = new Map([
-  ['b1', 'bool'],
-  ['u1', 'uint8'],
-  ['i1', 'int8'],
-  ['i2', 'int16'],
-  ['i4', 'int32'],
-  ['i8', 'int64'],
-  ['f2', 'float16'],
-  ['f4', 'float32'],
-  ['f8', 'float64'],
-])
-
 function refuseCall(): never {
   throw new Error('this class cannot be called')
 }
@@ -55,8 +44,9 @@ class NumpyDtype extends BuildableObject {
   }
 
   get dtype(): DType {
-    const dtype = dtypeByName(dtypeNames.get(this.code) ?? '')
-    if (dtype === undefined) throw new Error(`NumPy values of dtype ${this.code} are not supported`)
+    const dtype = dtypeByName(nameByCode.get(this.code) ?? '')
+    if (dtype === undefined || dtype.kind === 'complex')
+      throw new Error(`NumPy values of dtype ${this.code} are not supported`)
     return dtype
   }
 }

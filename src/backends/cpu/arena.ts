@@ -115,7 +115,7 @@ export class Arena {
   private softLimit: number
   private returnedBytes = 0
   collector: Collector | null = null
-  /** Bytes allocated since the collector last ran, and bytes in use at which it must look at old objects, too. */
+  /** Bytes allocated since the collector last ran, after how many it runs again, and bytes in use at which it must look at old objects, too. */
   private uncollected = 0
   private nursery = 4 * SMALLEST_NURSERY
   private majorLimit = LEAST_MAJOR

@@ -3,6 +3,7 @@
 import { hostMath } from '../../kernels/hostmath.ts'
 import type { Kernel, Launch } from '../../kernels/kernel.ts'
 import type { Allocation, Backend, FileTransfers, Program, ProgramLaunch, SortRequest } from '../backend.ts'
+import { flatLaunch } from '../launch-shape.ts'
 import { recording } from '../recording.ts'
 import { Arena, type ArenaAllocation } from './arena.ts'
 import { costOf } from './cost.ts'
@@ -24,8 +25,6 @@ import { lanesOf } from './vectorize.ts'
 
 /** Where launch parameters are written. */
 const PARAMS = 64
-
-const consecutive: readonly number[] = [1]
 
 class CpuBackend implements Backend {
   readonly type = 'cpu' as const
@@ -159,8 +158,7 @@ class CpuBackend implements Backend {
   ): void {
     if (n === 0) return
     if (recording.recorder !== null) {
-      const operands = storages.map((storage, o) => ({ storage, offset: offsets[o], strides: consecutive }))
-      recording.recorder.launch(this, kernel, { outer: [n], loop: [], operands, scalars })
+      recording.recorder.launch(this, kernel, flatLaunch(n, storages, offsets, scalars))
       return
     }
     const { arena } = this
@@ -190,9 +188,7 @@ class CpuBackend implements Backend {
   }
 
   fileTransfers(): FileTransfers | null {
-    const addon = native(this.arena)
-    // One that was built before it could do this.
-    return addon?.readSummed === undefined ? null : addon
+    return native(this.arena)
   }
 
   private share(compiled: Compiled, extent: number, work: number): void {

@@ -5,6 +5,7 @@ import { float32 } from '../../core/dtype.ts'
 import type { Kernel, Launch } from '../../kernels/kernel.ts'
 import type { Arena } from './arena.ts'
 import { encodeModule, FunctionBuilder } from './assembler.ts'
+import { addTo, loop } from './code.ts'
 import { type Contraction, contraction, offsetsOf } from './contraction.ts'
 import { registerTuned } from './tuned.ts'
 
@@ -45,33 +46,6 @@ interface Functions {
   readonly packRowTable: Pack
   readonly packColumnTable: Pack
   readonly multiply: Multiply
-}
-
-/** Counts a local from 0 up to another (or a number) in steps, around `body`. */
-function loop(fn: FunctionBuilder, counter: number, end: () => void, step: number, body: () => void): void {
-  fn.i32(0)
-  fn.set(counter)
-  fn.while(
-    () => {
-      fn.get(counter)
-      end()
-      fn.op('i32.lt_s')
-    },
-    () => {
-      body()
-      fn.get(counter)
-      fn.i32(step)
-      fn.op('i32.add')
-      fn.set(counter)
-    },
-  )
-}
-
-function addTo(fn: FunctionBuilder, local: number, amount: () => void): void {
-  fn.get(local)
-  amount()
-  fn.op('i32.add')
-  fn.set(local)
 }
 
 /** Copies `count` lines of `depth` elements into panels of `width` lines, the lines of a panel side by side, zero-padded. */

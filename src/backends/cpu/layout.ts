@@ -2,6 +2,7 @@
 
 import type { Kernel, Launch } from '../../kernels/kernel.ts'
 import { collapse, sortByStride } from '../dimensions.ts'
+import { maximumAt } from '../launch-shape.ts'
 import { lanesOf } from './vectorize.ts'
 
 /** Where four (or two) neighbours are computed at once: along the innermost outer dimension or the innermost loop dimension. */
@@ -100,9 +101,6 @@ export interface ParameterBlock {
   readonly atStride: (operand: number, coordinate: number) => number
   readonly scalar: (slot: number) => number
 }
-
-/** Operands may have at most this many `at` coordinates. */
-export const maximumAt = 4
 
 export function parameterBlock(
   kernel: Kernel,

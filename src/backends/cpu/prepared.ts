@@ -1,9 +1,9 @@
 // Prepared launches: what laying out and compiling one gave, kept for later launches with the same extents and strides.
 
 import type { Kernel, Launch } from '../../kernels/kernel.ts'
-import { hashOf, hasShape, shapeOf } from '../launch-shape.ts'
+import { hashOf, hasShape, maximumAt, shapeOf } from '../launch-shape.ts'
 import type { Cost } from './cost.ts'
-import { type Layout, maximumAt, type ParameterBlock, type Plan, plan } from './layout.ts'
+import { type Layout, type ParameterBlock, type Plan, plan } from './layout.ts'
 import { isSplittable, LEAST_WORK, workOf } from './split.ts'
 import type { Task } from './threads.ts'
 

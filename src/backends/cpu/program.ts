@@ -4,9 +4,10 @@
 import { hostMath } from '../../kernels/hostmath.ts'
 import type { Launch } from '../../kernels/kernel.ts'
 import type { Program, ProgramLaunch } from '../backend.ts'
+import { maximumAt } from '../launch-shape.ts'
 import type { Arena, ArenaAllocation } from './arena.ts'
 import { encodeModule, FunctionBuilder, type ImportedFunction } from './assembler.ts'
-import { maximumAt, type ParameterBlock, type Plan, parameterBlock, plan } from './layout.ts'
+import { type ParameterBlock, type Plan, parameterBlock, plan } from './layout.ts'
 import { renderFunction } from './render.ts'
 import { putScalar } from './scalars.ts'
 

@@ -5,6 +5,7 @@ import { float32 } from '../../core/dtype.ts'
 import type { Kernel, Launch } from '../../kernels/kernel.ts'
 import type { Arena } from './arena.ts'
 import { encodeModule, FunctionBuilder } from './assembler.ts'
+import { addLocal, copyLocal, increase, setTo, steps } from './code.ts'
 import { registerTuned } from './tuned.ts'
 
 /** Products of more multiplications, with at least so many rows and columns, are gemm.ts's. */
@@ -60,47 +61,6 @@ interface Functions {
 }
 
 // ---- code -----------------------------------------------------------------------------------------------------------
-
-/** `while (counter + step <= end) { body; counter += step }`. */
-function steps(fn: FunctionBuilder, counter: number, end: number, step: number, body: () => void): void {
-  fn.while(
-    () => {
-      fn.get(counter)
-      fn.i32(step)
-      fn.op('i32.add')
-      fn.get(end)
-      fn.op('i32.le_s')
-    },
-    () => {
-      body()
-      increase(fn, counter, step)
-    },
-  )
-}
-
-function increase(fn: FunctionBuilder, local: number, bytes: number): void {
-  fn.get(local)
-  fn.i32(bytes)
-  fn.op('i32.add')
-  fn.set(local)
-}
-
-function addLocal(fn: FunctionBuilder, local: number, by: number): void {
-  fn.get(local)
-  fn.get(by)
-  fn.op('i32.add')
-  fn.set(local)
-}
-
-function setTo(fn: FunctionBuilder, local: number, value: number): void {
-  fn.i32(value)
-  fn.set(local)
-}
-
-function copyLocal(fn: FunctionBuilder, local: number, from: number): void {
-  fn.get(from)
-  fn.set(local)
-}
 
 function zero(fn: FunctionBuilder, vectors: readonly number[]): void {
   for (const v of vectors) {

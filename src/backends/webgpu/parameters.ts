@@ -1,9 +1,7 @@
 // The block of launch parameters: a uniform array of vec4<i32> with offsets, extents, strides and scalars.
 
 import type { Kernel } from '../../kernels/kernel.ts'
-
-/** Operands may have at most this many `at` coordinates. */
-export const maximumAt = 4
+import { maximumAt } from '../launch-shape.ts'
 
 /** Where each launch parameter lies in the block, in 32-bit words. */
 export interface WordLayout {

@@ -4,8 +4,8 @@
 import { RuntimeError } from '../../core/errors.ts'
 import type { Kernel, Launch } from '../../kernels/kernel.ts'
 import { collapse, sortByStride } from '../dimensions.ts'
-import { hashOf, hasShape, shapeOf } from '../launch-shape.ts'
-import { maximumAt, type WordLayout } from './parameters.ts'
+import { hashOf, hasShape, maximumAt, shapeOf } from '../launch-shape.ts'
+import type { WordLayout } from './parameters.ts'
 import { type Pipeline, pipelineFor } from './pipelines.ts'
 import { planProduct, renderProduct } from './product.ts'
 import {

@@ -4,6 +4,7 @@ import { allDTypes, type DType, uint8 } from '../../core/dtype.ts'
 import { OutOfMemoryError, RuntimeError } from '../../core/errors.ts'
 import { type Kernel, KernelBuilder, type Launch } from '../../kernels/kernel.ts'
 import { type Allocation, type Backend, backendFor } from '../backend.ts'
+import { flatLaunch } from '../launch-shape.ts'
 import { recording } from '../recording.ts'
 import { lostCount, obstacle, ready } from './device.ts'
 import { putScalar } from './parameters.ts'
@@ -116,8 +117,7 @@ class WebGpuBackend implements Backend {
     offsets: readonly number[],
     scalars: readonly (number | bigint | boolean)[],
   ): void {
-    const operands = storages.map((storage, o) => ({ storage, offset: offsets[o], strides: consecutive }))
-    this.launch(kernel, { outer: [n], loop: [], operands, scalars })
+    this.launch(kernel, flatLaunch(n, storages, offsets, scalars))
   }
 
   /** The device memory of an operand. A CPU tensor without dimensions goes with any device: a copy of it is made. */

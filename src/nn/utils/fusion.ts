@@ -31,6 +31,19 @@ function statisticsOf(layer: Module, bn: BatchNormLayer): { mean: Tensor; varian
   return { mean, variance }
 }
 
+// New parameters that require gradients where what they were made of does.
+function parametersLike(
+  weight: Tensor,
+  weightBefore: Tensor,
+  bias: Tensor,
+  biasBefore: Tensor,
+): [weight: Parameter, bias: Parameter] {
+  return [
+    new Parameter(weight.detach(), { requiresGrad: weightBefore.requiresGrad }),
+    new Parameter(bias.detach(), { requiresGrad: biasBefore.requiresGrad }),
+  ]
+}
+
 /**
  * A copy of a convolution that does what the convolution and the batch normalisation after it do together.
  * @param options.transpose whether the convolution is a transposed one
@@ -83,10 +96,7 @@ export function fuseConvBnWeights(
     .mul(gamma)
     .add(bnBias ?? zerosLike(runningMean))
     .to((convBias ?? convWeight).dtype)
-  return [
-    new Parameter(weight.detach(), { requiresGrad: convWeight.requiresGrad }),
-    new Parameter(shifted.detach(), { requiresGrad: bias.requiresGrad }),
-  ]
+  return parametersLike(weight, convWeight, shifted, bias)
 }
 
 /**
@@ -135,8 +145,5 @@ export function fuseLinearBnWeights(
     .mul(scale)
     .add(bnBias)
     .to((linearBias ?? linearWeight).dtype)
-  return [
-    new Parameter(weight.detach(), { requiresGrad: linearWeight.requiresGrad }),
-    new Parameter(shifted.detach(), { requiresGrad: bias.requiresGrad }),
-  ]
+  return parametersLike(weight, linearWeight, shifted, bias)
 }

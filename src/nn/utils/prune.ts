@@ -232,48 +232,53 @@ function onlyChannels(t: Tensor, mask: Tensor, dim: number, channels: Tensor): T
   return zerosLike(t).indexFill(dim, channels, 1).mul(mask.to(t.dtype))
 }
 
-/** Prunes channels at random. */
-export class RandomStructured extends AmountMethod {
+/** A method that prunes whole channels of one dimension. */
+abstract class ChannelMethod extends AmountMethod {
   readonly pruningType = 'structured'
 
   constructor(
     amount: number,
-    override readonly dim = -1,
+    override readonly dim: number,
   ) {
     super(amount)
   }
 
   computeMask(t: Tensor, defaultMask: Tensor): Tensor {
     const dim = wrapChannel(t, this.dim)
-    const channels = t.sizes[dim]
-    const count = countOf(this.amount, channels)
+    const count = countOf(this.amount, t.sizes[dim])
     if (count === 0) return defaultMask
-    const chances = rand([channels])
-    const kept = chances.gt(chances.kthvalue(count)[0]).nonzero().view(-1)
-    return onlyChannels(t, defaultMask, dim, kept)
+    return onlyChannels(t, defaultMask, dim, this.kept(t, dim, count))
+  }
+
+  /** The numbers of the channels that stay where `count` go. */
+  protected abstract kept(t: Tensor, dim: number, count: number): Tensor
+}
+
+/** Prunes channels at random. */
+export class RandomStructured extends ChannelMethod {
+  constructor(amount: number, dim = -1) {
+    super(amount, dim)
+  }
+
+  protected kept(t: Tensor, dim: number, count: number): Tensor {
+    const chances = rand([t.sizes[dim]])
+    return chances.gt(chances.kthvalue(count)[0]).nonzero().view(-1)
   }
 }
 
 /** Prunes the channels with the smallest n-norm. */
-export class LnStructured extends AmountMethod {
-  readonly pruningType = 'structured'
-
+export class LnStructured extends ChannelMethod {
   constructor(
     amount: number,
     readonly n: number | 'fro' | 'nuc',
-    override readonly dim = -1,
+    dim = -1,
   ) {
-    super(amount)
+    super(amount, dim)
   }
 
-  computeMask(t: Tensor, defaultMask: Tensor): Tensor {
-    const dim = wrapChannel(t, this.dim)
-    const channels = t.sizes[dim]
-    const count = countOf(this.amount, channels)
-    if (count === 0) return defaultMask
+  protected kept(t: Tensor, dim: number, count: number): Tensor {
     const others = t.sizes.map((_, d) => d).filter((d) => d !== dim)
-    const kept = t.norm({ p: this.n, dim: others }).topk(channels - count)[1]
-    return onlyChannels(t, defaultMask, dim, kept)
+    return t.norm({ p: this.n, dim: others }).topk(t.sizes[dim] - count)[1]
   }
 }
 
