@@ -1,11 +1,13 @@
-// An LSTM that learns to write, character by character, from this project's documentation. `npx tsx examples/char-lstm.ts`
+// An LSTM that learns to write, character by character, from this project's documentation.
+// `npx tsx examples/char-lstm.ts [steps] [--device webgpu]`
 
 import * as torch from '../src/index.ts'
 import { loadText, randomWindows } from './datasets.ts'
+import { readShortOptions } from './terminal.ts'
 
 const { nn, optim } = torch
 
-const steps = Number(process.argv[2] ?? 300)
+const { count: steps, device } = await readShortOptions(300)
 torch.manualSeed(0)
 const text = loadText()
 
@@ -28,31 +30,30 @@ class CharacterModel extends nn.Module {
   }
 }
 
-const model = new CharacterModel(text.characters.length, 128)
+const model = new CharacterModel(text.characters.length, 128).to(device)
 const optimizer = new optim.AdamW(model.parameters(), { lr: 5e-3 })
 
 for (let step = 1; step <= steps; step++) {
   const [x, y] = randomWindows(text.tokens, 16, 64)
   optimizer.zeroGrad()
-  const [logits] = model(x)
-  const loss = nn.functional.crossEntropy(logits.flatten(0, 1), y.flatten())
+  const [logits] = model(x.to(device))
+  const loss = nn.functional.crossEntropy(logits.flatten(0, 1), y.to(device).flatten())
   loss.backward()
   nn.utils.clipGradNorm_(model.parameters(), 1)
   optimizer.step()
-  if (step % 50 === 0 || step === steps)
-    console.log(`step ${step}: loss ${(loss.item() as number).toFixed(3)}`)
+  const value = (await loss.itemAsync()) as number
+  if (step % 50 === 0 || step === steps) console.log(`step ${step}: loss ${value.toFixed(3)}`)
 }
 
 // Writing: the state carries everything that was read, so each step takes one character.
 model.eval()
-torch.noGrad(() => {
-  let output = 'The '
-  let [logits, state] = model(text.encode(output).unsqueeze(0))
-  for (let i = 0; i < 200; i++) {
-    const probabilities = logits.at(0, -1).div(0.7).softmax(-1)
-    const token = torch.multinomial(probabilities, 1)
-    output += text.decode(token)
-    ;[logits, state] = model(token.unsqueeze(0), state)
-  }
-  console.log(`\n${output}`)
-})
+torch.setGradEnabled(false)
+let output = 'The '
+let [logits, state] = model(text.encode(output).unsqueeze(0).to(device))
+for (let i = 0; i < 200; i++) {
+  const probabilities = await logits.at(0, -1).div(0.7).softmax(-1).cpu()
+  const token = torch.multinomial(probabilities, 1)
+  output += text.decode(token)
+  ;[logits, state] = model(token.unsqueeze(0).to(device), state)
+}
+console.log(`\n${output}`)

@@ -1,13 +1,14 @@
 // Fine-tuning: a network learns the digits 0 to 4; then its layers are frozen, its head is replaced, and the new head
-// learns 5 to 9 from a few images. `npx tsx examples/fine-tuning.ts`
+// learns 5 to 9 from a few images. `npx tsx examples/fine-tuning.ts [epochs] [--device webgpu]`
 
 import * as torch from '../src/index.ts'
 import { loadDigits } from './datasets.ts'
+import { readShortOptions } from './terminal.ts'
 
 const { nn, optim } = torch
 const { DataLoader, TensorDataset } = torch.utils.data
 
-const epochs = Number(process.argv[2] ?? 10)
+const { count: epochs, device } = await readShortOptions(10)
 torch.manualSeed(0)
 const [images, labels] = loadDigits()
 
@@ -34,7 +35,7 @@ class Classifier extends nn.Module {
   }
 }
 
-function train(model: Classifier, x: torch.Tensor, y: torch.Tensor): void {
+async function train(model: Classifier, x: torch.Tensor, y: torch.Tensor): Promise<void> {
   // The optimizer gets only what is to be trained.
   const trainable = [...model.parameters()].filter((parameter) => parameter.requiresGrad)
   const optimizer = new optim.Adam(trainable, { lr: 3e-3 })
@@ -42,29 +43,31 @@ function train(model: Classifier, x: torch.Tensor, y: torch.Tensor): void {
   for (let epoch = 0; epoch < epochs; epoch++)
     for (const [batch, target] of loader) {
       optimizer.zeroGrad()
-      nn.functional.crossEntropy(model(batch), target).backward()
+      const loss = nn.functional.crossEntropy(model(batch.to(device)), target.to(device))
+      loss.backward()
       optimizer.step()
+      // Waiting in each step lets a GPU keep up, and what the step needed is free for the next one.
+      await loss.itemAsync()
     }
 }
 
-function accuracy(model: Classifier, x: torch.Tensor, y: torch.Tensor): string {
-  const predictions = torch.noGrad(() => model(x)).argmax(1)
+async function accuracy(model: Classifier, x: torch.Tensor, y: torch.Tensor): Promise<string> {
+  const predictions = await torch.noGrad(() => model(x.to(device)).argmax(1)).cpu()
   return `${(100 * (predictions.eq(y).float().mean().item() as number)).toFixed(1)} %`
 }
 
-const model = new Classifier()
-train(model, lowImages.at(':700'), lowLabels.at(':700'))
-console.log(`0 to 4: ${accuracy(model, lowImages.at('700:'), lowLabels.at('700:'))} of the test images`)
+const model = new Classifier().to(device)
+await train(model, lowImages.at(':700'), lowLabels.at(':700'))
+console.log(`0 to 4: ${await accuracy(model, lowImages.at('700:'), lowLabels.at('700:'))} of the test images`)
 
 model.features.requiresGrad_(false)
-model.head = new nn.Linear(32 * 4 * 4, 5)
+model.head = new nn.Linear(32 * 4 * 4, 5).to(device)
 console.log(torch.summary(model, [1, 1, 8, 8], { colNames: ['numParams', 'trainable'], depth: 1 }))
 
-const before = model.features.stateDict().get('0.weight')!.clone()
-train(model, highImages.at(':100'), highLabels.at(':100').sub(5))
+const frozen = () => model.features.stateDict().get('0.weight')!.cpu()
+const before = (await frozen()).clone()
+await train(model, highImages.at(':100'), highLabels.at(':100').sub(5))
 console.log(
-  `5 to 9, from 100 images: ${accuracy(model, highImages.at('100:'), highLabels.at('100:').sub(5))}`,
+  `5 to 9, from 100 images: ${await accuracy(model, highImages.at('100:'), highLabels.at('100:').sub(5))}`,
 )
-console.log(
-  `the frozen layers have changed: ${!torch.equal(before, model.features.stateDict().get('0.weight')!)}`,
-)
+console.log(`the frozen layers have changed: ${!torch.equal(before, await frozen())}`)

@@ -1,12 +1,14 @@
-// A tiny GPT: a transformer that predicts the next character of this project's documentation. `npx tsx examples/gpt.ts`
+// A tiny GPT: a transformer that predicts the next character of this project's documentation.
+// `npx tsx examples/gpt.ts [steps] [--device webgpu]`
 
 import * as torch from '../src/index.ts'
 import { loadText, randomWindows } from './datasets.ts'
+import { readShortOptions } from './terminal.ts'
 
 const { nn, optim } = torch
 const F = nn.functional
 
-const steps = Number(process.argv[2] ?? 300)
+const { count: steps, device } = await readShortOptions(300)
 const context = 64
 const width = 64
 const heads = 4
@@ -42,31 +44,30 @@ class GPT extends nn.Module {
   head = new nn.Linear(width, text.characters.length, { bias: false })
 
   override forward(tokens: torch.Tensor): torch.Tensor {
-    const positions = torch.arange(tokens.size(1))
+    const positions = torch.arange(tokens.size(1), { device: tokens.device })
     return this.head(this.norm(this.blocks(this.tokens(tokens).add(this.positions(positions)))))
   }
 }
 
-const model = new GPT()
+const model = new GPT().to(device)
 const optimizer = new optim.AdamW(model.parameters(), { lr: 3e-3 })
 
 for (let step = 1; step <= steps; step++) {
   const [x, y] = randomWindows(text.tokens, 16, context)
   optimizer.zeroGrad()
-  const loss = F.crossEntropy(model(x).flatten(0, 1), y.flatten())
+  const loss = F.crossEntropy(model(x.to(device)).flatten(0, 1), y.to(device).flatten())
   loss.backward()
   optimizer.step()
-  if (step % 50 === 0 || step === steps)
-    console.log(`step ${step}: loss ${(loss.item() as number).toFixed(3)}`)
+  const value = (await loss.itemAsync()) as number
+  if (step % 50 === 0 || step === steps) console.log(`step ${step}: loss ${value.toFixed(3)}`)
 }
 
 model.eval()
-torch.noGrad(() => {
-  let tokens = text.encode('The ').unsqueeze(0)
-  for (let i = 0; i < 200; i++) {
-    const logits = model(tokens.at(':', `-${context}:`)).at(0, -1)
-    const next = torch.multinomial(logits.div(0.7).softmax(-1), 1)
-    tokens = torch.cat([tokens, next.unsqueeze(0)], 1)
-  }
-  console.log(`\n${text.decode(tokens)}`)
-})
+torch.setGradEnabled(false)
+let tokens = text.encode('The ').unsqueeze(0)
+for (let i = 0; i < 200; i++) {
+  const logits = model(tokens.at(':', `-${context}:`).to(device)).at(0, -1)
+  const next = torch.multinomial(await logits.div(0.7).softmax(-1).cpu(), 1)
+  tokens = torch.cat([tokens, next.unsqueeze(0)], 1)
+}
+console.log(`\n${text.decode(tokens)}`)

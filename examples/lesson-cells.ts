@@ -28,22 +28,47 @@ export interface CellOutcome {
 }
 
 // What the running cell has printed. A forward defined in one cell prints in a later one, as in a notebook.
-let stdout = ''
+let printed: (string | Promise<string>)[] = []
 
 /** Python's `print` of one value: strings as they are, everything else as it prints itself. */
 function print(value: unknown): void {
-  stdout += `${typeof value === 'string' ? value : pyRepr(value)}\n`
+  printed.push(typeof value === 'string' ? value : textOf(value))
+}
+
+/** A value as it prints itself now; a promise of it where tensors are on a device whose values must be waited for. */
+function textOf(value: unknown): string | Promise<string> {
+  if (torch.getDefaultDevice().type === 'cpu') return pyRepr(value)
+  if (value instanceof torch.Tensor) return value.toStringAsync()
+  if (value instanceof nn.Module) return copyOnCpu(value).then(pyRepr)
+  if (Array.isArray(value) && value.some((item) => item instanceof torch.Tensor))
+    return Promise.all(value.map(textOf)).then((texts) => pyRepr(texts.map(asIs)))
+  if (value instanceof Map) {
+    const texts = Promise.all(
+      [...value].map(async ([name, item]) => [name, asIs(await textOf(item))] as const),
+    )
+    return texts.then((entries) => `OrderedDict(${pyRepr(new Map(entries))})`)
+  }
+  return pyRepr(value)
+}
+
+const copyOnCpu = async (module: torch.nn.Module) => torch.deepcopy(module).cpu()
+const asIs = (text: string) => ({ repr: () => text })
+
+/** Everything that the running cell has printed. */
+async function stdout(): Promise<string> {
+  return (await Promise.all(printed)).map((text) => `${text}\n`).join('')
 }
 
 /** Runs one cell and keeps what it prints. The cells share variables and belong in order. */
 export async function runCell(cell: LessonCell, directory: string): Promise<CellOutcome> {
-  stdout = ''
+  printed = []
   try {
     const result = await cell.run({ directory })
-    return { stdout, result: result === undefined ? null : pyRepr(result), error: null }
+    const shown = result === undefined ? null : await textOf(result)
+    return { stdout: await stdout(), result: shown, error: null }
   } catch (error) {
     if (!(error instanceof Error)) throw error
-    return { stdout, result: null, error: { type: error.name, message: error.message } }
+    return { stdout: await stdout(), result: null, error: { type: error.name, message: error.message } }
   }
 }
 
@@ -261,8 +286,8 @@ export const lessonCells: readonly LessonCell[] = [
   },
   {
     cell: 159,
-    run() {
-      torch.save(mlp.stateDict(), join(workpath, 'mlp.pt'))
+    async run() {
+      await torch.saveAsync(mlp.stateDict(), join(workpath, 'mlp.pt'))
       torch.manualSeed(0)
       mlp2 = new My_MLP(listOfNeurons, listOfActivations)
       return mlp2.loadStateDict(torch.load(join(workpath, 'mlp.pt'), { weightsOnly: true }))

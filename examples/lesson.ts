@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import * as torch from '../src/index.ts'
 import { type CellOutcome, lessonCells, runCell } from './lesson-cells.ts'
 import { closing, type Language, labels, languages, prose } from './lesson-prose.ts'
 import {
@@ -12,6 +13,7 @@ import {
   dim,
   green,
   readOptions,
+  readyDevice,
   red,
   runProgram,
   say,
@@ -20,11 +22,12 @@ import {
   yellow,
 } from './terminal.ts'
 
-const usage = `Usage: npm run lesson -- [--lang es|en]
+const usage = `Usage: npm run lesson -- [--lang es|en] [--device cpu|webgpu]
 
 Walks through the lesson on torch.nn.Module, cell by cell.
 
   --lang <es|en>  the language of the words (default: that of $LANG, else English)
+  --device <d>    where tensors and layers are made: cpu (default) or webgpu
   --help          this text`
 
 function languageOfSystem(): Language {
@@ -53,7 +56,9 @@ function asInNotebook(code: string): string {
 function sourcesOfCells(): Map<number, string> {
   const file = readFileSync(fileURLToPath(new URL('./lesson-cells.ts', import.meta.url)), 'utf8')
   const sources = new Map<number, string>()
-  for (const [, cell, body] of file.matchAll(/^ {4}cell: (\d+),\n {4}run\([^)]*\) \{\n(.*?)^ {4}\},$/gms)) {
+  for (const [, cell, body] of file.matchAll(
+    /^ {4}cell: (\d+),\n {4}(?:async )?run\([^)]*\) \{\n(.*?)^ {4}\},$/gms,
+  )) {
     const lines = body.trimEnd().split('\n')
     const code = lines.map((line) => line.replace(/^ {6}/, '')).join('\n')
     sources.set(Number(cell), asInNotebook(code))
@@ -96,12 +101,13 @@ async function runWithWarnings(
 }
 
 async function main(): Promise<void> {
-  const options = readOptions({ lang: languageOfSystem() })
+  const options = readOptions({ lang: languageOfSystem(), device: 'cpu' })
   if (options.help) {
     say(usage)
     return
   }
   const language = languageOf(options.lang)
+  torch.setDefaultDevice(await readyDevice(options.device))
   const sources = sourcesOfCells()
   const directory = mkdtempSync(join(tmpdir(), 'antorcha-lesson-'))
   try {

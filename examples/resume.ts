@@ -1,16 +1,17 @@
 // Training that can be interrupted: model, optimizer, scheduler and random numbers go into a checkpoint, and a second
-// program that starts from it ends at the very same weights. `npx tsx examples/resume.ts`
+// program that starts from it ends at the very same weights. `npx tsx examples/resume.ts [epochs] [--device webgpu]`
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as torch from '../src/index.ts'
 import { loadDigits } from './datasets.ts'
+import { readShortOptions } from './terminal.ts'
 
 const { nn, optim } = torch
 const { DataLoader, TensorDataset } = torch.utils.data
 
-const epochs = Number(process.argv[2] ?? 6)
+const { count: epochs, device } = await readShortOptions(6)
 const [images, labels] = loadDigits()
 
 /** Everything that a training run consists of. */
@@ -20,7 +21,7 @@ function start() {
     new nn.Linear(64, 32),
     new nn.Dropout(0.2),
     new nn.Linear(32, 10),
-  )
+  ).to(device)
   const optimizer = new optim.Adam(model.parameters(), { lr: 0.01 })
   const scheduler = new optim.lrScheduler.StepLR(optimizer, 2, { gamma: 0.5 })
   const loader = new DataLoader(new TensorDataset(images, labels), { batchSize: 50, shuffle: true })
@@ -28,22 +29,22 @@ function start() {
 }
 type Run = ReturnType<typeof start>
 
-function trainEpoch({ model, optimizer, scheduler, loader }: Run, epoch: number): void {
+async function trainEpoch({ model, optimizer, scheduler, loader }: Run, epoch: number): Promise<void> {
   let total = 0
   for (const [x, y] of loader) {
     optimizer.zeroGrad()
-    const loss = nn.functional.crossEntropy(model(x), y)
+    const loss = nn.functional.crossEntropy(model(x.to(device)), y.to(device))
     loss.backward()
     optimizer.step()
-    total += loss.item() as number
+    total += (await loss.itemAsync()) as number
   }
   scheduler.step()
   console.log(`  epoch ${epoch}: loss ${(total / loader.length).toFixed(4)}`)
 }
 
-function save({ model, optimizer, scheduler }: Run, epoch: number, path: string): void {
+async function save({ model, optimizer, scheduler }: Run, epoch: number, path: string): Promise<void> {
   const random = torch.getRngState()
-  torch.save(
+  await torch.saveAsync(
     {
       epoch,
       model: model.stateDict(),
@@ -75,15 +76,17 @@ try {
   torch.manualSeed(0)
   const whole = start()
   for (let epoch = 1; epoch <= epochs; epoch++) {
-    trainEpoch(whole, epoch)
-    if (epoch === half) save(whole, epoch, path)
+    await trainEpoch(whole, epoch)
+    if (epoch === half) await save(whole, epoch, path)
   }
 
   console.log(`from the checkpoint of epoch ${half}:`)
   torch.manualSeed(123)
   const resumed = start()
-  for (let epoch = load(resumed, path) + 1; epoch <= epochs; epoch++) trainEpoch(resumed, epoch)
+  for (let epoch = load(resumed, path) + 1; epoch <= epochs; epoch++) await trainEpoch(resumed, epoch)
 
+  await whole.model.cpu()
+  await resumed.model.cpu()
   const expected = whole.model.stateDict()
   const isSame = [...resumed.model.stateDict()].every(([name, value]) =>
     torch.equal(value, expected.get(name)!),

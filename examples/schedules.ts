@@ -1,12 +1,13 @@
 // Gradient clipping and a learning-rate schedule: a linear warm-up, then a cosine down to zero.
-// `npx tsx examples/schedules.ts`
+// `npx tsx examples/schedules.ts [steps] [--device webgpu]`
 
 import * as torch from '../src/index.ts'
+import { readShortOptions } from './terminal.ts'
 
 const { nn, optim } = torch
 const { LinearLR, CosineAnnealingLR, SequentialLR } = optim.lrScheduler
 
-const steps = Number(process.argv[2] ?? 300)
+const { count: steps, device } = await readShortOptions(300)
 const warmUp = Math.ceil(steps / 10)
 torch.manualSeed(0)
 
@@ -15,7 +16,7 @@ const x = torch.linspace(-3, 3, 256).unsqueeze(1)
 const y = x.mul(2).sin().add(torch.randn(256, 1).mul(0.1))
 for (const i of [10, 99, 200]) y.setAt([i, 0], 30)
 
-const model = new nn.Sequential(new nn.Linear(1, 64), new nn.Tanh(), new nn.Linear(64, 1))
+const model = new nn.Sequential(new nn.Linear(1, 64), new nn.Tanh(), new nn.Linear(64, 1)).to(device)
 const optimizer = new optim.SGD(model.parameters(), { lr: 0.1, momentum: 0.9 })
 const scheduler = new SequentialLR(
   optimizer,
@@ -26,16 +27,18 @@ const scheduler = new SequentialLR(
   [warmUp],
 )
 
+const [inputs, targets] = [x.to(device), y.to(device)]
 for (let step = 1; step <= steps; step++) {
   optimizer.zeroGrad()
-  const loss = nn.functional.huberLoss(model(x), y)
+  const loss = nn.functional.huberLoss(model(inputs), targets)
   loss.backward()
   const norm = nn.utils.clipGradNorm_(model.parameters(), 0.5)
   optimizer.step()
   const [lr] = scheduler.getLastLr()
   scheduler.step()
+  const value = Number(await loss.itemAsync())
   if (step === 1 || step % Math.ceil(steps / 10) === 0)
     console.log(
-      `step ${String(step).padStart(3)}  lr ${Number(lr).toFixed(4)}  gradient ${Number(norm.item()).toFixed(3)}  loss ${Number(loss.item()).toFixed(4)}`,
+      `step ${String(step).padStart(3)}  lr ${Number(lr).toFixed(4)}  gradient ${Number(await norm.itemAsync()).toFixed(3)}  loss ${value.toFixed(4)}`,
     )
 }

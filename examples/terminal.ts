@@ -1,6 +1,7 @@
 // What the examples share at the terminal: a little colour where there is one, wrapped prose, options and exit codes.
 
 import { type ParseArgsConfig, parseArgs } from 'node:util'
+import * as torch from '../src/index.ts'
 
 /** Exit codes: 1 for what went wrong on the way, 2 for a command line that cannot be understood. */
 export const exitCode = { failure: 1, usage: 2 } as const
@@ -68,6 +69,37 @@ export function readOptions<K extends string>(
     // What follows its first sentence explains positional arguments, of which there are none here.
     throw new UsageError((error as Error).message.split('. ')[0])
   }
+}
+
+/** What the short examples take: how long to train, and where. */
+export interface ShortOptions {
+  readonly count: number
+  readonly device: 'cpu' | 'webgpu'
+}
+
+/**
+ * The command line of the short examples, `[count] [--device cpu|webgpu]`. Where the device is not to be had, or the command
+ * line makes no sense, says why and ends the program.
+ */
+export async function readShortOptions(defaultCount: number): Promise<ShortOptions> {
+  const { values, positionals } = parseArgs({
+    options: { device: { type: 'string', default: 'cpu' } },
+    allowPositionals: true,
+  })
+  try {
+    const count = wholeNumber('count', positionals[0] ?? String(defaultCount), 1, 1_000_000)
+    return { count, device: await readyDevice(values.device) }
+  } catch (error) {
+    process.stderr.write(`${red('error:')} ${(error as Error).message}\n`)
+    return process.exit(error instanceof UsageError ? exitCode.usage : exitCode.failure)
+  }
+}
+
+/** Checks the name of a device, and has the GPU ready. Throws UsageError, or the reason why there is no GPU. */
+export async function readyDevice(name: string): Promise<'cpu' | 'webgpu'> {
+  if (name !== 'cpu' && name !== 'webgpu') throw new UsageError(`--device takes cpu or webgpu, got '${name}'`)
+  if (name === 'webgpu') await torch.webgpu.init()
+  return name
 }
 
 /** A whole number given as an option. Throws UsageError for anything else. */

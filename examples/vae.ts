@@ -1,14 +1,16 @@
 // A variational autoencoder (Kingma and Welling, 2013) of handwritten digits: squeezes each image into four numbers, and
-// draws new digits from random ones. `npx tsx examples/vae.ts`
+// draws new digits from random ones.
+// `npx tsx examples/vae.ts [epochs] [--device webgpu]`
 
 import * as torch from '../src/index.ts'
 import { loadDigits } from './datasets.ts'
+import { readShortOptions } from './terminal.ts'
 
 const { nn, optim } = torch
 const F = nn.functional
 const { DataLoader, TensorDataset } = torch.utils.data
 
-const epochs = Number(process.argv[2] ?? 30)
+const { count: epochs, device } = await readShortOptions(30)
 const latent = 4
 torch.manualSeed(0)
 
@@ -35,12 +37,13 @@ class VAE extends nn.Module {
 
 const [images] = loadDigits()
 const loader = new DataLoader(new TensorDataset(images.flatten(1)), { batchSize: 64, shuffle: true })
-const model = new VAE()
+const model = new VAE().to(device)
 const optimizer = new optim.Adam(model.parameters(), { lr: 2e-3 })
 
 for (let epoch = 1; epoch <= epochs; epoch++) {
   let total = 0
-  for (const [x] of loader) {
+  for (const [batch] of loader) {
+    const x = batch.to(device)
     const { image, mean, logVariance } = model(x)
     const reconstruction = F.binaryCrossEntropy(image, x, { reduction: 'sum' })
     const divergence = mean.pow(2).add(logVariance.exp()).sub(logVariance).sub(1).sum().mul(0.5)
@@ -48,7 +51,7 @@ for (let epoch = 1; epoch <= epochs; epoch++) {
     optimizer.zeroGrad()
     loss.backward()
     optimizer.step()
-    total += loss.item() as number
+    total += (await loss.itemAsync()) as number
   }
   if (epoch % 5 === 0 || epoch === epochs)
     console.log(`epoch ${epoch}: loss ${(total / loader.length).toFixed(2)}`)
@@ -67,4 +70,4 @@ function draw(pixels: torch.Tensor): string {
 }
 
 console.log('\nDigits that nobody wrote:')
-console.log(draw(torch.noGrad(() => model.decoder(torch.randn(8, latent)))))
+console.log(draw(await torch.noGrad(() => model.decoder(torch.randn(8, latent, { device }))).cpu()))

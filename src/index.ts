@@ -22,7 +22,7 @@ export {
 export { type Config, config } from './backends/cpu/config.ts'
 export { memorySummary } from './backends/cpu/memory.ts'
 export { getNumThreads, setNumThreads } from './backends/cpu/thread-count.ts'
-export { Device, type DeviceLike, device } from './core/device.ts'
+export { Device, type DeviceLike, device, getDefaultDevice, setDefaultDevice } from './core/device.ts'
 export {
   bfloat16,
   bool,

@@ -40,6 +40,25 @@ export const meta: Device = new Device('meta')
 /** The one GPU in use: `webgpu` and `webgpu:0` are the same. */
 export const webgpu: Device = new Device('webgpu')
 
+let defaultDevice = cpu
+
+/** The device on which functions that make tensors, and layers, make them where none is given: `cpu` unless it was set. */
+export function getDefaultDevice(): Device {
+  return defaultDevice
+}
+
+/**
+ * Sets the device of new tensors and layers, for programs that should run elsewhere with no other change; null is `cpu`.
+ * Tensors that exist stay where they are. https://docs.pytorch.org/docs/stable/generated/torch.set_default_device.html
+ * @throws RuntimeError for an unknown device, and for `cuda`, on which nothing can be computed here.
+ */
+export function setDefaultDevice(target: DeviceLike | null): void {
+  const wanted = target === null ? cpu : device(target)
+  if (wanted.type === 'cuda')
+    throw new RuntimeError(`setDefaultDevice(): there is no ${wanted} here; use cpu, webgpu or meta`)
+  defaultDevice = wanted
+}
+
 /** A device, or its name: `'cpu'`, `'webgpu'`, `'cuda:1'`. */
 export type DeviceLike = Device | string
 

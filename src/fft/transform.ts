@@ -22,7 +22,7 @@ function waves(rows: number, columns: number, n: number, dtype: DType): [Tensor,
         const turn = (Math.floor(i / columns) * (i % columns)) % n
         return f((2 * Math.PI * turn) / n)
       }),
-      { dtype: float64 },
+      { dtype: float64, device: 'cpu' },
     )
       .reshape([rows, columns])
       .to(dtype)

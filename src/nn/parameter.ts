@@ -2,7 +2,7 @@
 
 import { TypeError_ } from '../core/errors.ts'
 import { describe } from '../ops/op.ts'
-import { formatParameter } from '../tensor/print.ts'
+import { formatParameter, formatParameterAsync } from '../tensor/print.ts'
 import { Tensor } from '../tensor/tensor.ts'
 
 // Keeps a plain Tensor from being assignable where a Parameter is asked for; exists in the types only.
@@ -32,6 +32,10 @@ export class Parameter extends Tensor {
 
   override toString(): string {
     return formatParameter(this)
+  }
+
+  override toStringAsync(): Promise<string> {
+    return formatParameterAsync(this)
   }
 }
 

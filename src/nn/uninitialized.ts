@@ -1,6 +1,6 @@
 // Parameters and buffers whose shape is not known yet: lazy modules materialise them at their first call.
 
-import { cpu, type DeviceLike, device as toDevice } from '../core/device.ts'
+import { type DeviceLike, getDefaultDevice, device as toDevice } from '../core/device.ts'
 import { type DType, getDefaultDtype } from '../core/dtype.ts'
 import { RuntimeError, ValueError } from '../core/errors.ts'
 import { emptyTensor } from '../ops/launch.ts'
@@ -15,7 +15,7 @@ export interface FactoryOptions {
 
 /** The device and dtype that factory options ask for, or the defaults. */
 export function factory({ device, dtype }: FactoryOptions) {
-  return { device: device == null ? cpu : toDevice(device), dtype: dtype ?? getDefaultDtype() }
+  return { device: device == null ? getDefaultDevice() : toDevice(device), dtype: dtype ?? getDefaultDtype() }
 }
 
 function shapeError(): RuntimeError {

@@ -1,7 +1,7 @@
 // Making tensors: from values, filled, ranges, and like others.
 
 import { Complex } from '../core/complex.ts'
-import { cpu, type Device, type DeviceLike, device as makeDevice } from '../core/device.ts'
+import { cpu, type Device, type DeviceLike, getDefaultDevice, device as makeDevice } from '../core/device.ts'
 import { bool, complexOf, DType, dtypeByName, getDefaultDtype, int64 } from '../core/dtype.ts'
 import { RuntimeError, TypeError_ } from '../core/errors.ts'
 import { denseStridesLike, formatSizes, numelOf } from '../core/shape.ts'
@@ -37,7 +37,7 @@ export function resolveOptions(
     throw new TypeError_(
       `${name}(): argument 'dtype' must be torch.dtype, not ${describe(dtype)}${typeof dtype === 'string' && dtypeByName(dtype) ? `; write torch.${dtype}` : ''}`,
     )
-  const device = options.device === undefined ? cpu : makeDevice(options.device)
+  const device = options.device === undefined ? getDefaultDevice() : makeDevice(options.device)
   return { dtype, device, requiresGrad }
 }
 

@@ -1,6 +1,6 @@
 // Joining several tensors: cat, stack and their kin, grids, common shapes.
 
-import { cpu, type DeviceLike } from '../core/device.ts'
+import { type DeviceLike, getDefaultDevice } from '../core/device.ts'
 import { type DType, int64 } from '../core/dtype.ts'
 import { RuntimeError, TypeError_ } from '../core/errors.ts'
 import { resultType } from '../core/promotion.ts'
@@ -285,7 +285,11 @@ function triangleIndices(name: string, lower: boolean): TriangleIndices & Functi
     name,
     ['row', 'col'],
     ['offset', 'dtype', 'device'],
-    (rows: number, columns: number, { offset = 0, dtype = int64, device = cpu }: TriangleIndicesOptions) => {
+    (
+      rows: number,
+      columns: number,
+      { offset = 0, dtype = int64, device = getDefaultDevice() }: TriangleIndicesOptions,
+    ) => {
       if (rows < 0) throw new RuntimeError(`row must be non-negative, got${rows}`)
       if (columns < 0) throw new RuntimeError(`col must be non-negative, got${columns}`)
       const rowList: number[] = []

@@ -142,7 +142,7 @@ export const kaiser: ((m: number, options?: WindowOptions & { beta?: number }) =
         const x = (2 * n) / last - 1
         return beta * Math.sqrt(Math.max(1 - x * x, 0))
       })
-      const bessel = i0(tensor([...points, beta], { dtype: float64 })).tolist() as number[]
+      const bessel = i0(tensor([...points, beta], { dtype: float64, device: 'cpu' })).tolist() as number[]
       return (n) => bessel[n] / bessel[m]
     })
   })

@@ -12,14 +12,25 @@ import type { Tensor } from './tensor.ts'
  * `meta` and on devices that cannot be read synchronously print as `tensor(..., device='meta', size=(2, 3))`.
  */
 export function formatTensor(x: Tensor): string {
+  return formatWith(x, x)
+}
+
+/** The same on every device, with the values once they are there: `tensor([1., 2.], device='webgpu')`. */
+export async function formatTensorAsync(x: Tensor): Promise<string> {
+  if (x.device.type === 'cpu' || x.device.type === 'meta') return formatTensor(x)
+  return formatWith(x, await x.detach().cpu())
+}
+
+/** The text of `x` with the elements of `host`, which are the same where they can be read. */
+function formatWith(x: Tensor, host: Tensor): string {
   const prefix = 'tensor('
   const indent = prefix.length
   const { dtype } = x
-  const readable = x.device.type === 'cpu'
+  const readable = host.device.type === 'cpu'
   const empty = numelOf(x.sizes) === 0
 
   const suffixes: string[] = []
-  if (!readable) suffixes.push(`device='${x.device}'`)
+  if (x.device.type !== 'cpu') suffixes.push(`device='${x.device}'`)
   if (!readable || (empty && x.sizes.length !== 1) || (!empty && printOptions.edgeitems === 0))
     suffixes.push(`size=${tupleText(x.sizes)}`)
   // Elements tell int64, bool and complex numbers apart from the default dtype; where none are shown, the dtype is named.
@@ -29,7 +40,7 @@ export function formatTensor(x: Tensor): string {
   const history = describeHistory(x)
   if (history !== null) suffixes.push(history)
 
-  const contents = readable ? formatElements(x, indent) : '...'
+  const contents = readable ? formatElements(host, indent) : '...'
   return addSuffixes(prefix + contents, suffixes, indent)
 }
 
@@ -45,8 +56,15 @@ function describeHistory(x: Tensor): string | null {
 
 /** PyTorch's text of an `nn.Parameter`. */
 export function formatParameter(x: Tensor): string {
-  return `Parameter containing:\n${formatTensor(x)}`
+  return parameterText(formatTensor(x))
 }
+
+/** The same on every device, with the values once they are there. */
+export async function formatParameterAsync(x: Tensor): Promise<string> {
+  return parameterText(await formatTensorAsync(x))
+}
+
+const parameterText = (text: string): string => `Parameter containing:\n${text}`
 
 function tupleText(sizes: readonly number[]): string {
   return sizes.length === 1 ? `(${sizes[0]},)` : `(${sizes.join(', ')})`

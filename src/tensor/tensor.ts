@@ -8,7 +8,7 @@ import type { DType } from '../core/dtype.ts'
 import { RuntimeError, TypeError_ } from '../core/errors.ts'
 import { isContiguous, makeSize, numelOf, type Size, wrapDim } from '../core/shape.ts'
 import type { TensorMethods } from './methods.ts'
-import { formatTensor } from './print.ts'
+import { formatTensor, formatTensorAsync } from './print.ts'
 import type { Storage } from './storage.ts'
 
 /** What autograd keeps about a tensor that takes part in it. */
@@ -239,6 +239,14 @@ export class Tensor {
   /** PyTorch's text: `tensor([1., 2.], requires_grad=True)`. */
   toString(): string {
     return formatTensor(this)
+  }
+
+  /**
+   * PyTorch's text with the values also where they have to be waited for: `tensor([1., 2.], device='webgpu')`.
+   * @throws RuntimeError where something went wrong on the device, or the device was lost.
+   */
+  toStringAsync(): Promise<string> {
+    return formatTensorAsync(this)
   }
 
   /** The tensor's text, as containers print their elements. */

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
+import { useSoftwareGpu } from '../support/software-gpu.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const parent = mkdtempSync(join(tmpdir(), 'antorcha-examples-'))
@@ -41,6 +42,41 @@ describe('the short examples run to their end', () => {
     const { status, stdout, stderr } = run(name, ...options)
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
     expect(stdout).toMatch(expected)
+  })
+})
+
+// The programs find the driver in the environment that they are started with.
+useSoftwareGpu()
+folder = parent
+const hasGpu = run('schedules', '1', '--device', 'webgpu').status === 0
+if (!hasGpu)
+  console.warn(
+    '\n*** Skipped: there is no GPU and no software driver (Chromium has one), so no example ran on WebGPU. ***\n',
+  )
+
+describe.skipIf(!hasGpu)('every example runs on the GPU, with no change but the device', () => {
+  test.each([
+    ['digits', ['--epochs', '1'], /agree with the trained model's on 397 of 397 test images/],
+    ['digits-mlp', ['2'], /test accuracy [89]\d\.\d %/],
+    ['char-lstm', ['1'], /^The /m],
+    ['gpt', ['1'], /^The /m],
+    ['vae', ['1'], /Digits that nobody wrote/],
+    ['fine-tuning', ['1'], /the frozen layers have changed: false/],
+    ['schedules', ['10'], /step {2}10/],
+    ['resume', ['2'], /both runs end at the same weights, bit by bit/],
+    ['lesson', ['--lang', 'en'], /tensor\(\[4\.9626\], device='webgpu', grad_fn=<AddBackward0>\)/],
+  ] as const)('%s', (name, options, expected) => {
+    const { status, stdout, stderr } = run(name, ...options, '--device', 'webgpu')
+    expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' })
+    expect(stdout).toMatch(expected)
+  })
+})
+
+describe('a device that is not to be had', () => {
+  test.each(['digits', 'gpt', 'lesson'])('is answered by %s with the reason', (name) => {
+    const { status, stdout, stderr } = run(name, '--device', 'cuda')
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+    expect(stderr).toContain("--device takes cpu or webgpu, got 'cuda'")
   })
 })
 

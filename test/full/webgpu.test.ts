@@ -86,6 +86,7 @@ describe.skipIf(!available)('on the GPU', () => {
         ],
       ],
       text: "tensor(..., device='webgpu', size=(3, 2), dtype=torch.int64)",
+      awaitedText: "tensor([[0, 3],\n        [1, 4],\n        [2, 5]], device='webgpu')",
     })
     for (const message of result.synchronous as string[]) expect(message).toContain('await x.cpu()')
     expect(result.float64).toContain('float64 does not exist on WebGPU')

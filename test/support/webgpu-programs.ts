@@ -111,6 +111,7 @@ const programs: Record<string, () => Promise<unknown>> = {
       item: await x.sum().itemAsync(),
       cpu: [String(onCpu.device), onCpu.tolist()],
       text: String(x),
+      awaitedText: await x.toStringAsync(),
       synchronous: await Promise.all([
         messageOf(() => x.tolist()),
         messageOf(() => torch.tensor([1], { device }).item()),

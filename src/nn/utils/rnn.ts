@@ -129,7 +129,11 @@ export function packPaddedSequence(
   const sizes = batchSizesOf(sorted)
   const rows = sizes.flatMap((size, t) => order.slice(0, size).map((i) => t * batch + i))
   const data = padded.reshape([steps * batch, ...padded.sizes.slice(2)]).indexSelect(0, indexVector(rows))
-  return new PackedSequence(data, tensor(sizes), enforceSorted ? null : tensor(order))
+  return new PackedSequence(
+    data,
+    tensor(sizes, { device: 'cpu' }),
+    enforceSorted ? null : tensor(order, { device: 'cpu' }),
+  )
 }
 
 /** How many of the sequences, longest first, have each step. */
@@ -179,10 +183,10 @@ export function padPackedSequence(
   columns.forEach((column, i) => {
     lengths[column] = sizes.filter((size) => size > i).length
   })
-  return Tuple.of<unknown>(batchFirst ? padded.transpose(0, 1) : padded, tensor(lengths)) as unknown as [
-    Tensor,
-    Tensor,
-  ]
+  return Tuple.of<unknown>(
+    batchFirst ? padded.transpose(0, 1) : padded,
+    tensor(lengths, { device: 'cpu' }),
+  ) as unknown as [Tensor, Tensor]
 }
 
 /** Options of `padSequence`. */
