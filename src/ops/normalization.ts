@@ -10,6 +10,7 @@ import { type Kernel, KernelBuilder } from '../kernels/kernel.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { to } from './conversion.ts'
 import { emptyTensor, launch, loopOperand, operand } from './launch.ts'
+import { layerNormInputGradient, layerNormWeightGradients } from './layer-norm-gradient.ts'
 import { addcmul } from './math-binary.ts'
 import { applyMany, checkTensor, type FunctionInfo, fn, type Op } from './op.ts'
 import { reshape, view } from './views.ts'
@@ -102,6 +103,19 @@ const layerNormOp: Op<LayerNormAttributes> = {
   backward: ([g], c) => {
     const { rank, hasWeight, hasBias } = c.attributes
     const x = c.input(0)
+    const wanted = { weight: hasWeight && c.needs(1), bias: hasBias && c.needs(hasWeight ? 2 : 1) }
+    if (!gradMode.enabled && x.numel() > 0) {
+      const [mean, rstd] = [c.output(1), c.output(2)]
+      const weight = hasWeight ? c.input(1) : null
+      const gradients = [c.needs(0) ? layerNormInputGradient(g!, x, mean, rstd, weight, rank) : null]
+      if (!hasWeight && !hasBias) return gradients
+      const dtype = weight?.dtype ?? x.dtype
+      const [ofWeight, ofBias] =
+        wanted.weight || wanted.bias ? layerNormWeightGradients(g!, x, mean, rstd, dtype, rank) : [null, null]
+      if (hasWeight) gradients.push(wanted.weight ? ofWeight : null)
+      if (hasBias) gradients.push(wanted.bias ? ofBias : null)
+      return gradients
+    }
     const inner = Array.from({ length: rank }, (_, i) => x.ndim - rank + i)
     const leading = Array.from({ length: x.ndim - rank }, (_, i) => i)
     const spread = (stat: Tensor) => reshape(stat, [...stat.sizes, ...inner.map(() => 1)])
@@ -121,8 +135,8 @@ const layerNormOp: Op<LayerNormAttributes> = {
       )
     } else results.push(null)
     const overRows = (t: Tensor) => (leading.length === 0 ? t : t.sum(leading))
-    if (hasWeight) results.push(c.needs(1) ? overRows(g!.mul(normalised)) : null)
-    if (hasBias) results.push(c.needs(hasWeight ? 2 : 1) ? overRows(g!) : null)
+    if (hasWeight) results.push(wanted.weight ? overRows(g!.mul(normalised)) : null)
+    if (hasBias) results.push(wanted.bias ? overRows(g!) : null)
     return results
   },
 }
