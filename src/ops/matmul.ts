@@ -57,6 +57,8 @@ function addedContractionKernel(dtype: DType): Kernel {
 const smallProduct = 16384
 
 function isSmall(a: Tensor, b: Tensor): boolean {
+  // A GPU adds wherever it multiplies.
+  if (a.device.type === 'webgpu') return true
   const n = a.sizes[0]
   const m = b.sizes[1]
   return n * m * a.sizes[1] < (n < 4 || m < 4 ? 4 * smallProduct : smallProduct)

@@ -17,7 +17,7 @@ function gradients(sizes: number[], rank: number, dtype: torch.DType, affine: [b
   const scale = torch.randn(sizes).to(dtype)
   return [false, true].map((createGraph) => {
     const loss = F.layerNorm(x, shape, { weight, bias }).mul(scale).sum()
-    return torch.autograd.grad(loss, inputs, { createGraph }).map((g) => g.detach())
+    return torch.autograd.grad(loss, inputs, { createGraph }).map((g) => g!.detach())
   })
 }
 
