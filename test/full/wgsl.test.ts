@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { isShareable, renderWgsl } from '../../src/backends/webgpu/render.ts'
+import { isShareable, renderWgsl, type Shader } from '../../src/backends/webgpu/render.ts'
+import { assemble } from '../../src/backends/webgpu/shader-text.ts'
 import * as torch from '../../src/index.ts'
 import { checkLaunches } from '../support/checking-backend.ts'
 import { everyDType, Random, tenOps } from '../support/ten-ops.ts'
@@ -39,16 +40,20 @@ describe('a kernel renders to WGSL that a shader compiler accepts', () => {
         for (let i = 0; i < 40; i++) run(r, dtypes)
       })
       const codes = new Set<string>()
+      const add = ({ code, text }: Shader): void => {
+        codes.add(code)
+        if (text !== null) codes.add(assemble(text, 3))
+      }
       for (const { kernel, launch } of launches)
         if (kernel.operands.every((o) => o.dtype !== torch.float64))
           for (const mode of isShareable(kernel) ? (['each', 'group'] as const) : (['each'] as const))
-            codes.add(
+            add(
               renderWgsl(kernel, {
                 outerRank: launch.outer.length,
                 loopRank: launch.loop.length,
                 mode,
                 memories: kernel.operands.map((_, o) => o),
-              }).code,
+              }),
             )
       expect(codes.size).toBeGreaterThan(0)
       const list = [...codes]

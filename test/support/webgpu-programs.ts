@@ -203,6 +203,22 @@ const programs: Record<string, () => Promise<unknown>> = {
     return { cpu: await results('cpu'), gpu: await results(device) }
   },
 
+  /** Independent additions and a chain of them, several times in one submission each: values, and numbers of dispatches. */
+  async merging() {
+    const [values, counts]: [number[][], number[]] = [[], []]
+    for (let round = 0; round < 5; round++) {
+      const before = torch.webgpu.statistics().dispatches
+      const xs = Array.from({ length: 7 }, (_, i) => torch.tensor([i, i], { device }))
+      const sums = xs.map((x) => x.mul(3)).map((x) => x.add(1))
+      let chain = torch.tensor([100, 100], { device })
+      for (let i = 0; i < 5; i++) chain = chain.add(1)
+      const whole = torch.stack([...sums, chain])
+      values.push((await whole.select(1, 1).tolistAsync()) as number[])
+      counts.push(torch.webgpu.statistics().dispatches - before)
+    }
+    return { values, dispatches: counts }
+  },
+
   /** Dispatches and submissions of one step, once optimizer state exists. */
   async counts() {
     const counts = []

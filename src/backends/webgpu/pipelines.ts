@@ -1,14 +1,19 @@
 // Compiled shaders: one pipeline for each text, made when first encoded, with the bind groups that it was used with.
 
 import type { PooledBuffer } from './pool.ts'
+import { assemble, BLOCK_ALIGNMENT, blockBytes, type ShaderText } from './shader-text.ts'
 
 /** A shader that can be dispatched. Known before there is a device; compiled when first encoded. */
 export class Pipeline {
   private compiled: GPUComputePipeline | null = null
   private groups = new Map<string, GPUBindGroup>()
   private generation = -1
-  /** Bytes of its parameter block. */
+  /** Bytes of its parameter block, and from its start to that of the next one. */
   readonly blockSize: number
+  readonly dispatchSize: number
+  /** How often so many dispatches could have been one, and the shaders for it. */
+  private readonly seen: number[] = []
+  private readonly several: Pipeline[] = []
 
   constructor(
     readonly label: string,
@@ -16,8 +21,33 @@ export class Pipeline {
     /** For each memory whether it is written to. */
     readonly written: readonly boolean[],
     words: number,
+    private readonly text: ShaderText | null = null,
+    pieces = 1,
   ) {
-    this.blockSize = Math.max(16, Math.ceil(words / 4) * 16)
+    this.blockSize = blockBytes(words, pieces)
+    this.dispatchSize = Math.ceil(this.blockSize / BLOCK_ALIGNMENT) * BLOCK_ALIGNMENT
+  }
+
+  /** The shader that does the work of so many dispatches of this one, or null as long as that is not worth compiling it. */
+  merged(pieces: number): Pipeline | null {
+    const { text } = this
+    if (text === null) return null
+    const seen = this.seen[pieces] ?? 0
+    if (seen < worthMerging) {
+      this.seen[pieces] = seen + 1
+      return null
+    }
+    let pipeline = this.several[pieces]
+    if (pipeline === undefined) {
+      const written = Array.from({ length: pieces }, () => this.written).flat()
+      pipeline = new Pipeline(this.label, assemble(text, pieces), written, text.words, null, pieces)
+      this.several[pieces] = pipeline
+    }
+    return pipeline
+  }
+
+  get isMergeable(): boolean {
+    return this.text !== null
   }
 
   /** `generation` counts the devices, and the times that buffers were destroyed. */
@@ -66,6 +96,8 @@ export class Pipeline {
   }
 }
 
+/** Dispatches that could be one are, once that has come up so often: a shader takes longer to compile than to run. */
+const worthMerging = 2
 /** Bind groups kept for each pipeline. */
 const mostGroups = 256
 
@@ -77,10 +109,11 @@ export function pipelineFor(
   code: string,
   written: readonly boolean[],
   words: number,
+  text: ShaderText | null,
 ): Pipeline {
   let pipeline = pipelines.get(code)
   if (pipeline === undefined) {
-    pipeline = new Pipeline(label, code, written, words)
+    pipeline = new Pipeline(label, code, written, words, text)
     pipelines.set(code, pipeline)
   }
   return pipeline

@@ -107,8 +107,8 @@ interface Compiled {
 function shaderOf(kernel: Kernel, key: string, render: () => Shader): Compiled {
   let shader = kernel.compiled.get(key) as Compiled | undefined
   if (shader === undefined) {
-    const { code, written, layout } = render()
-    shader = { pipeline: pipelineFor(kernel.name, code, written, layout.words), layout }
+    const { code, written, layout, text } = render()
+    shader = { pipeline: pipelineFor(kernel.name, code, written, layout.words, text), layout }
     kernel.compiled.set(key, shader)
   }
   return shader

@@ -274,5 +274,5 @@ export function renderProduct(kernel: Kernel, variant: ProductVariant): Shader {
     '}',
     '',
   ].join('\n')
-  return { code, written, layout }
+  return { code, written, layout, text: null }
 }

@@ -3,19 +3,13 @@
 
 import { RuntimeError } from '../../core/errors.ts'
 import { obstacle, onLost, ready, start, usage } from './device.ts'
+import { type Dispatch, Run } from './merging.ts'
 import { type Pipeline, PipelineLayouts } from './pipelines.ts'
 import { BufferPool, type Memory, type PooledBuffer, sizeClass } from './pool.ts'
+import { BLOCK_ALIGNMENT } from './shader-text.ts'
 
 type Command =
-  | {
-      readonly kind: 'dispatch'
-      readonly pipeline: Pipeline
-      readonly memories: readonly Memory[]
-      /** Bytes from the start of the parameters. */
-      readonly offset: number
-      readonly x: number
-      readonly y: number
-    }
+  | Dispatch
   | { readonly kind: 'upload'; readonly memory: Memory; readonly bytes: Uint8Array }
   | { readonly kind: 'free'; readonly memory: Memory }
   | {
@@ -30,9 +24,6 @@ type Command =
 
 /** Dispatches after which commands are submitted even if nobody waits for them. */
 const MOST_DISPATCHES = 512
-/** Parameter blocks start at multiples of this, which every device allows. */
-const ALIGNMENT = 256
-
 /** Counts of what was done so far. */
 export interface QueueCounts {
   dispatches: number
@@ -62,7 +53,7 @@ export class CommandQueue {
   /** Room for a parameter block: the words, and where they start. Fill it before the next call. */
   block(nbytes: number): { words: Int32Array; start: number } {
     const start = this.usedBytes >> 2
-    this.usedBytes = Math.ceil((this.usedBytes + nbytes) / ALIGNMENT) * ALIGNMENT
+    this.usedBytes = Math.ceil((this.usedBytes + nbytes) / BLOCK_ALIGNMENT) * BLOCK_ALIGNMENT
     while (this.usedBytes > this.words.byteLength) {
       const larger = new Int32Array(this.words.length * 2)
       larger.set(this.words)
@@ -182,22 +173,47 @@ export class CommandQueue {
     const reads: { command: Extract<Command, { kind: 'read' }>; buffer: GPUBuffer }[] = []
     let pass: GPUComputePassEncoder | null = null
     let last: GPUComputePipeline | null = null
-    for (const command of commands)
+    const dispatch = ({ pipeline, memories, offset, x, y }: Dispatch, pieces = 1): void => {
+      if (pass === null) {
+        pass = encoder.beginComputePass()
+        last = null
+      }
+      const compiled = pipeline.pipeline(device, layouts)
+      if (compiled !== last) pass.setPipeline(compiled)
+      last = compiled
+      const buffers = memories.map(buffersOf)
+      pass.setBindGroup(0, pipeline.bindGroup(layouts, parameters, buffers, this.generation), [offset])
+      pass.dispatchWorkgroups(x, y, pieces)
+      this.counts.dispatches++
+    }
+    const endPass = (): void => {
+      pass?.end()
+      pass = null
+    }
+    // Neighbours that may become one dispatch, and memory that is given back once they are encoded.
+    const run = new Run(device.limits.maxStorageBuffersPerShaderStage)
+    let freed: Memory[] = []
+    const endRun = (): void => {
+      const merged = run.merged()
+      if (merged !== null) dispatch(merged, run.dispatches.length)
+      else for (const one of run.dispatches) dispatch(one)
+      run.clear()
+      for (const memory of freed) {
+        if (memory.buffer !== null) pool.give(memory.buffer)
+        memory.buffer = null
+      }
+      freed = []
+    }
+    for (const command of commands) {
+      if (command.kind === 'free') {
+        freed.push(command.memory)
+        continue
+      }
+      if (command.kind !== 'dispatch' || !run.takes(command)) endRun()
       switch (command.kind) {
-        case 'dispatch': {
-          if (pass === null) {
-            pass = encoder.beginComputePass()
-            last = null
-          }
-          const pipeline = command.pipeline.pipeline(device, layouts)
-          if (pipeline !== last) pass.setPipeline(pipeline)
-          last = pipeline
-          const buffers = command.memories.map(buffersOf)
-          const group = command.pipeline.bindGroup(layouts, parameters, buffers, this.generation)
-          pass.setBindGroup(0, group, [command.offset])
-          pass.dispatchWorkgroups(command.x, command.y)
+        case 'dispatch':
+          run.add(command)
           break
-        }
         case 'upload': {
           // Written before the whole batch runs, so it must not go where an earlier command of the batch works.
           const { memory, bytes } = command
@@ -210,13 +226,8 @@ export class CommandQueue {
           writePadded(device, memory.buffer.buffer, bytes)
           break
         }
-        case 'free':
-          if (command.memory.buffer !== null) pool.give(command.memory.buffer)
-          command.memory.buffer = null
-          break
         case 'read': {
-          pass?.end()
-          pass = null
+          endPass()
           const buffer = this.takeStaging(device, command.nbytes)
           const source = buffersOf(command.memory).buffer
           encoder.copyBufferToBuffer(source, command.start, buffer, 0, command.nbytes)
@@ -226,9 +237,10 @@ export class CommandQueue {
         default:
           command satisfies never
       }
-    pass?.end()
+    }
+    endRun()
+    endPass()
     device.queue.submit([encoder.finish()])
-    this.counts.dispatches += this.dispatches
     this.counts.submissions++
     this.forgetCommands()
     for (const read of reads) void this.finish(read.command, read.buffer)

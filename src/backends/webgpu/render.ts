@@ -17,6 +17,7 @@ import { addText, storeText } from './elements.ts'
 import { ExpressionWriter, wgslType } from './emit.ts'
 import { helpersFor } from './helpers.ts'
 import { type WordLayout, wordLayout, wordText } from './parameters.ts'
+import { assemble, type ShaderText } from './shader-text.ts'
 
 /** Invocations of one workgroup. */
 export const WORKGROUP = 64
@@ -44,6 +45,8 @@ export interface Shader {
   /** For each memory whether it is written to. */
   readonly written: readonly boolean[]
   readonly layout: WordLayout
+  /** Its parts, where several dispatches of it may become one. */
+  readonly text: ShaderText | null
 }
 
 /** Whether positions of a kernel must be computed one after the other. */
@@ -165,29 +168,26 @@ class Renderer {
   private shader(): Shader {
     const { kernel, variant, layout } = this
     const count = Math.max(-1, ...variant.memories) + 1
+    const body = this.lines.join('\n')
     const written = Array.from({ length: count }, (_, m) =>
       kernel.operands.some(({ access }, o) => access !== 'read' && variant.memories[o] === m),
     )
-    const bindings = written.map((isWritten, m) => {
-      const type = this.atomic[m] ? 'atomic<u32>' : 'u32'
-      return `@group(0) @binding(${m + 1}) var<storage, ${isWritten ? 'read_write' : 'read'}> x${m}: array<${type}>;`
-    })
-    const body = this.lines.join('\n')
-    const size = variant.mode === 'serial' ? 1 : WORKGROUP
-    const code = [
-      `@group(0) @binding(0) var<uniform> params: array<vec4<i32>, ${Math.ceil(layout.words / 4)}>;`,
-      ...bindings,
-      ...[...this.shared].map(
-        ([type, name]) => `var<workgroup> ${name}: array<${type === 'bool' ? 'u32' : type}, ${WORKGROUP}>;`,
-      ),
-      ...helpersFor(body),
-      `@compute @workgroup_size(${size})`,
-      'fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {',
+    const text: ShaderText = {
+      words: layout.words,
+      memories: written.map((isWritten, m) => ({
+        word: this.atomic[m] ? 'atomic<u32>' : 'u32',
+        written: isWritten,
+      })),
+      declarations: [
+        ...[...this.shared].map(
+          ([type, name]) => `var<workgroup> ${name}: array<${type === 'bool' ? 'u32' : type}, ${WORKGROUP}>;`,
+        ),
+        ...helpersFor(body),
+      ],
+      size: variant.mode === 'serial' ? 1 : WORKGROUP,
       body,
-      '}',
-      '',
-    ].join('\n')
-    return { code, written, layout }
+    }
+    return { code: assemble(text), written, layout, text: variant.mode === 'serial' ? null : text }
   }
 
   private stage(stage: Stage): void {
