@@ -117,6 +117,24 @@ describe.skipIf(!available)('on the GPU', () => {
     expect(dispatches[4]).toBeLessThan(dispatches[0])
   })
 
+  test('tiled products of the half types are rounded once', () => {
+    for (const difference of run<number[]>('halfProducts')) expect(difference).toBeLessThan(1)
+  })
+
+  test('reductions are the same with what the adapter has beyond the standard, and without', () => {
+    const [all, none] = ['all', 'none'].map((features) =>
+      run<number[][]>('reductions', { ANTORCHA_TEST_FEATURES: features }),
+    )
+    const expected = run<number[][]>('reductions', { ANTORCHA_TEST_FEATURES: 'cpu' })
+    for (const found of [all, none])
+      found.forEach((values, i) => {
+        values.forEach((value, j) => {
+          const wanted = expected[i][j]
+          expect(Math.abs(value - wanted)).toBeLessThan(1e-5 * Math.max(1, Math.abs(wanted)))
+        })
+      })
+  })
+
   test('a captured step is replayed with the values of eager mode', () => {
     const { eager, captured } = run<Record<string, { found: number[]; replays: number }>>('capture')
     expect(captured.replays).toBe(7)

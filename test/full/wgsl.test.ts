@@ -6,9 +6,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
+import { noFeatures } from '../../src/backends/webgpu/device.ts'
+import { renderProduct } from '../../src/backends/webgpu/product.ts'
 import { isShareable, renderWgsl, type Shader } from '../../src/backends/webgpu/render.ts'
 import { assemble } from '../../src/backends/webgpu/shader-text.ts'
 import * as torch from '../../src/index.ts'
+import { contractionKernel } from '../../src/ops/matmul.ts'
 import { checkLaunches } from '../support/checking-backend.ts'
 import { everyDType, Random, tenOps } from '../support/ten-ops.ts'
 
@@ -27,10 +30,33 @@ function compile(codes: readonly string[]): string[][] {
 }
 
 describe('a kernel renders to WGSL that a shader compiler accepts', () => {
+  const allFeatures = { subgroups: true, f16: true }
   const dtypes = everyDType.filter((d) => d !== torch.float64)
 
   test('the compiler refuses what is no shader', () => {
     expect(compile(['fn main() { bad }'])[0]).not.toEqual([])
+  })
+
+  test('tiled products of each dtype', () => {
+    const codes = [torch.float32, torch.float16, torch.bfloat16].flatMap((dtype) =>
+      [noFeatures, allFeatures].map(
+        (features) =>
+          renderProduct(contractionKernel(dtype), {
+            batchRank: 1,
+            rowRank: 1,
+            columnRank: 1,
+            loopRank: 1,
+            side: 16,
+            depthFirst: [true, false],
+            memories: [0, 1, 2],
+            features,
+          }).code,
+      ),
+    )
+    expect(codes[3]).toContain('enable f16;')
+    compile(codes).forEach((errors, i) => {
+      expect(errors, codes[i]).toEqual([])
+    })
   })
 
   for (const [name, run] of Object.entries(tenOps))
@@ -46,13 +72,23 @@ describe('a kernel renders to WGSL that a shader compiler accepts', () => {
       }
       for (const { kernel, launch } of launches)
         if (kernel.operands.every((o) => o.dtype !== torch.float64))
-          for (const mode of isShareable(kernel) ? (['each', 'group'] as const) : (['each'] as const))
+          for (const [mode, features] of [
+            ['each', noFeatures],
+            ['each', allFeatures],
+            ...(isShareable(kernel)
+              ? ([
+                  ['group', noFeatures],
+                  ['group', allFeatures],
+                ] as const)
+              : []),
+          ] as const)
             add(
               renderWgsl(kernel, {
                 outerRank: launch.outer.length,
                 loopRank: launch.loop.length,
                 mode,
                 memories: kernel.operands.map((_, o) => o),
+                features,
               }),
             )
       expect(codes.size).toBeGreaterThan(0)

@@ -8,7 +8,9 @@ const codes = JSON.parse(readFileSync(process.argv[2], 'utf8'))
 // Reachable to the end: what is made from it does not keep it alive.
 globalThis.gpu = create(['backend=null'])
 const adapter = await globalThis.gpu.requestAdapter()
-const device = await adapter.requestDevice()
+const device = await adapter.requestDevice({
+  requiredFeatures: ['subgroups', 'shader-f16'].filter((name) => adapter.features.has(name)),
+})
 const results = []
 for (const code of codes) {
   const { messages } = await device.createShaderModule({ code }).getCompilationInfo()

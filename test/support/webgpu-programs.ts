@@ -280,6 +280,51 @@ const programs: Record<string, () => Promise<unknown>> = {
     return { eager: await losses(false), captured: await losses(true) }
   },
 
+  /** Products of the half types, their largest difference from the CPU in units of the last place of the largest value. */
+  async halfProducts() {
+    const differences: number[] = []
+    for (const [dtype, unit] of [
+      [torch.float16, 2 ** -10],
+      [torch.bfloat16, 2 ** -7],
+    ] as const) {
+      const [a, b] = [torch.randn(70, 90).to(dtype), torch.randn(90, 33).to(dtype)]
+      const gpu = await a.to(device).matmul(b.to(device)).float().cpu()
+      const exact = a.float().matmul(b.float())
+      const scale = Number(exact.abs().max().item()) * unit
+      differences.push(Number(gpu.sub(exact).abs().max().item()) / scale)
+    }
+    return differences
+  },
+
+  /** Reductions that a workgroup shares. ANTORCHA_TEST_FEATURES: all or none of the optional features, or on the CPU. */
+  async reductions() {
+    const which = process.env.ANTORCHA_TEST_FEATURES
+    if (which !== 'cpu') await torch.webgpu.init({ optionalFeatures: which === 'all' })
+    const where = which === 'cpu' ? 'cpu' : device
+    const x = torch.randn(3, 1000).to(where)
+    const whole = torch.arange(3000).reshape(3, 1000).to(where)
+    const odd = x.clone()
+    odd.select(0, 1).select(0, 77).fill_(Number.NaN)
+    const results = [
+      x.sum(1),
+      x.amax(1),
+      odd.amin(1),
+      x.div(10).add(1).prod(1),
+      whole.sum(1),
+      whole.amax(1),
+      whole.gt(1500).any(1),
+      whole.gt(1500).all(1),
+      x.softmax(1).amax(1),
+      x.logsumexp(1),
+      x.matmul(x.t()).flatten(),
+    ]
+    return Promise.all(
+      results.map(async (r) =>
+        Array.from(await r.dataAsync(), Number).map((v) => (Number.isNaN(v) ? -99 : v)),
+      ),
+    )
+  },
+
   /** Forward and backward of odd shapes through the tiled product, largest difference from the CPU. */
   async products() {
     const differences: number[] = []

@@ -11,7 +11,20 @@ export interface AdapterOptions {
   powerPreference?: 'low-power' | 'high-performance'
   /** Takes the software adapter. */
   forceFallbackAdapter?: boolean
+  /** Uses what the adapter has beyond the standard (`subgroups`, `shader-f16`); default true. False helps to find a fault. */
+  optionalFeatures?: boolean
 }
+
+/** What shaders may use beyond the standard. */
+export interface Features {
+  /** Invocations that run side by side may exchange values. */
+  readonly subgroups: boolean
+  /** The type f16. */
+  readonly f16: boolean
+}
+
+/** What every adapter has. */
+export const noFeatures: Features = { subgroups: false, f16: false }
 
 /** What is known of the adapter in use. */
 export interface AdapterInfo {
@@ -34,6 +47,7 @@ export const usage = {
 let nodeGpu: GPU | null = null
 let current: GPUDevice | null = null
 let info: AdapterInfo | null = null
+let currentFeatures = noFeatures
 let failure: Error | null = null
 let starting: Promise<GPUDevice> | null = null
 let lost = 0
@@ -91,7 +105,7 @@ const raisedLimits = [
   'maxBufferSize',
 ] as const
 
-async function request(options: AdapterOptions): Promise<GPUDevice> {
+async function request({ optionalFeatures = true, ...options }: AdapterOptions): Promise<GPUDevice> {
   const why = obstacle()
   if (why !== null) throw why
   const adapter = await (await gpu()).requestAdapter(options)
@@ -101,7 +115,10 @@ async function request(options: AdapterOptions): Promise<GPUDevice> {
     )
   const requiredLimits: Record<string, number> = {}
   for (const name of raisedLimits) requiredLimits[name] = adapter.limits[name]
-  const device = await adapter.requestDevice({ requiredLimits })
+  const requiredFeatures = (['subgroups', 'shader-f16'] as const).filter(
+    (name) => optionalFeatures && adapter.features.has(name),
+  )
+  const device = await adapter.requestDevice({ requiredLimits, requiredFeatures })
   const { vendor, architecture, device: name, description } = adapter.info
   info = { vendor, architecture, device: name, description }
   void device.lost.then(({ message, reason }) => {
@@ -113,6 +130,10 @@ async function request(options: AdapterOptions): Promise<GPUDevice> {
     lost++
     for (const tell of lostListeners) tell()
   })
+  currentFeatures = {
+    subgroups: requiredFeatures.includes('subgroups'),
+    f16: requiredFeatures.includes('shader-f16'),
+  }
   current = device
   return device
 }
@@ -140,6 +161,11 @@ export function start(options: AdapterOptions = {}): Promise<GPUDevice> {
 /** Forgets a failure, so that `start` tries again. */
 export function retry(): void {
   failure = null
+}
+
+/** What shaders may use on the device in use; before there is one, what they may use everywhere. */
+export function features(): Features {
+  return current === null ? noFeatures : currentFeatures
 }
 
 /** The device if it is there. */

@@ -1,5 +1,6 @@
 // WGSL functions that rendered kernels use: what the language lacks. Only those used are put into a shader.
 
+import { type Features, noFeatures } from './device.ts'
 import { int64Helpers } from './int64.ts'
 import { specialHelpers } from './special-functions.ts'
 
@@ -224,8 +225,24 @@ const helpers: readonly Helper[] = [
 
 const all: readonly Helper[] = [...helpers, ...int64Helpers, ...specialHelpers]
 
+// Denormal numbers by hand here, too: devices may take them for 0.
+const halfToFloatWithF16: Helper = {
+  name: 'halfToFloat',
+  text: [
+    'fn halfToFloat(bits: u32) -> f32 {',
+    '  if ((bits & 0x7c00u) == 0u) { return bitcast<f32>(bitcast<u32>(f32(bits & 1023u) * 5.9604644775390625e-8f) | ((bits & 0x8000u) << 16u)); }',
+    '  return f32(bitcast<vec2<f16>>(bits & 0xffffu).x);',
+    '}',
+  ].join('\n'),
+}
+
+/** Whether a shader with this body uses the type f16. */
+export function usesHalves(body: string, { f16 }: Features): boolean {
+  return f16 && calls(body, halfToFloatWithF16.name)
+}
+
 /** The helper functions that a shader's body calls, and those that they call. */
-export function helpersFor(body: string): string[] {
+export function helpersFor(body: string, features: Features = noFeatures): string[] {
   const wanted = new Set<string>()
   const want = (helper: Helper): void => {
     if (wanted.has(helper.name)) return
@@ -233,7 +250,9 @@ export function helpersFor(body: string): string[] {
     for (const name of helper.needs ?? []) want(all.find((h) => h.name === name)!)
   }
   for (const helper of all) if (calls(body, helper.name)) want(helper)
-  return all.filter((h) => wanted.has(h.name)).map((h) => h.text)
+  return all
+    .filter((h) => wanted.has(h.name))
+    .map((h) => (h.name === 'halfToFloat' && usesHalves(body, features) ? halfToFloatWithF16 : h).text)
 }
 
 function calls(text: string, name: string): boolean {

@@ -5,6 +5,7 @@ import { RuntimeError } from '../../core/errors.ts'
 import type { Kernel, Launch } from '../../kernels/kernel.ts'
 import { collapse, sortByStride } from '../dimensions.ts'
 import { hashOf, hasShape, maximumAt, shapeOf } from '../launch-shape.ts'
+import { features } from './device.ts'
 import type { WordLayout } from './parameters.ts'
 import { type Pipeline, pipelineFor } from './pipelines.ts'
 import { planProduct, renderProduct } from './product.ts'
@@ -42,7 +43,7 @@ const manyPositions = 1024
 export function planned(kernel: Kernel, launch: Launch, memories: readonly number[]): Planned {
   let sharing = 0
   for (let i = 0; i < memories.length; i++) sharing = sharing * 16 + memories[i]
-  const key = `webgpu:plans:${sharing}`
+  const key = `webgpu:plans:${featureKey()}:${sharing}`
   let table = kernel.compiled.get(key) as Map<number, Known> | undefined
   if (table === undefined) {
     table = new Map()
@@ -55,6 +56,12 @@ export function planned(kernel: Kernel, launch: Launch, memories: readonly numbe
   if (table.size >= mostShapes) table.clear()
   table.set(hash, made)
   return made
+}
+
+// Shaders that use what a device has are kept apart from those that run everywhere.
+function featureKey(): number {
+  const { subgroups, f16 } = features()
+  return (subgroups ? 1 : 0) + (f16 ? 2 : 0)
 }
 
 function product(extents: readonly number[]): number {
@@ -91,8 +98,8 @@ function plan(kernel: Kernel, launch: Launch, memories: readonly number[]): Plan
     : isShareable(kernel) && (positions < manyPositions ? steps >= 64 : sideBySide && steps >= 128)
       ? 'group'
       : 'each'
-  const variant = { outerRank: outer.length, loopRank: loop.length, mode, memories }
-  const key = `webgpu:${mode}:${outer.length}:${loop.length}:${memories.join()}`
+  const variant = { outerRank: outer.length, loopRank: loop.length, mode, memories, features: features() }
+  const key = `webgpu:${featureKey()}:${mode}:${outer.length}:${loop.length}:${memories.join()}`
   const shader = shaderOf(kernel, key, () => renderWgsl(kernel, variant))
   const strides = outerStrides.map((s, o) => [...s, ...loopStrides[o]])
   const groups = mode === 'serial' ? 1 : mode === 'group' ? positions : Math.ceil(positions / WORKGROUP)

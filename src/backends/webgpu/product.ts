@@ -3,9 +3,10 @@
 
 import type { Expr } from '../../kernels/expr.ts'
 import type { Kernel, Launch, Store } from '../../kernels/kernel.ts'
+import { features as deviceFeatures, type Features, noFeatures } from './device.ts'
 import { loadText, storeText } from './elements.ts'
 import { ExpressionWriter } from './emit.ts'
-import { helpersFor } from './helpers.ts'
+import { helpersFor, usesHalves } from './helpers.ts'
 import { wordLayout, wordText } from './parameters.ts'
 import { MOST_GROUPS, type Shader } from './render.ts'
 
@@ -52,7 +53,7 @@ function match(kernel: Kernel): Contraction | null {
   if (reduction !== 'sum' || value.kind !== 'binary' || value.fn !== 'mul') return null
   const { a, b } = value
   if (!isPlainLoad(a) || !isPlainLoad(b) || a.operand === b.operand) return null
-  if (kernel.operands[store.operand].dtype.itemsize < 4) return null
+  if (kernel.operands[store.operand].dtype.itemsize < 2) return null
   return { left: a.operand, right: b.operand, total: id, store }
 }
 
@@ -76,6 +77,8 @@ export interface ProductVariant {
   /** Whether neighbours along the depth lie side by side, for the two factors; else those along rows or columns do. */
   readonly depthFirst: readonly [boolean, boolean]
   readonly memories: readonly number[]
+  /** What the device has beyond the standard; default nothing. */
+  readonly features?: Features
 }
 
 const product = (extents: readonly number[]): number => extents.reduce((n, extent) => n * extent, 1)
@@ -122,6 +125,7 @@ export function planProduct(
       side,
       depthFirst: [loopStrides[left][last] === 1, loopStrides[right][last] === 1],
       memories,
+      features: deviceFeatures(),
     },
     groups: Math.ceil(m / tile) * Math.ceil(n / tile) * batches,
   }
@@ -130,7 +134,16 @@ export function planProduct(
 /** The shader of a product. */
 export function renderProduct(kernel: Kernel, variant: ProductVariant): Shader {
   const { left, right, total, store } = contractionOf(kernel)!
-  const { batchRank, rowRank, columnRank, loopRank, side, depthFirst, memories } = variant
+  const {
+    batchRank,
+    rowRank,
+    columnRank,
+    loopRank,
+    side,
+    depthFirst,
+    memories,
+    features = noFeatures,
+  } = variant
   const outerRank = batchRank + rowRank + columnRank
   const layout = wordLayout(kernel, outerRank, loopRank)
   const tile = side * EACH
@@ -138,6 +151,9 @@ export function renderProduct(kernel: Kernel, variant: ProductVariant): Shader {
   const lines: string[] = []
   const line = (text: string) => lines.push(`  ${text}`)
   const array = (operand: number): string => `x${memories[operand]}`
+  // Neighbours of the half types share a word.
+  const isAtomic = (memory: number): boolean =>
+    memory === memories[store.operand] && kernel.operands[store.operand].dtype.itemsize < 4
 
   const extent = (dim: number): string =>
     `u32(${wordText(dim < outerRank ? layout.outerExtent(dim) : layout.loopExtent(dim - outerRank))})`
@@ -203,7 +219,9 @@ export function renderProduct(kernel: Kernel, variant: ProductVariant): Shader {
     line('    var value = 0.0;')
     line(`    if (along < ${limit} && inward < depth) {`)
     line(`      let index = ${places}[place] + ${name}Steps[step];`)
-    line(`      value = ${loadText(kernel.operands[operand].dtype, array(operand), 'index', false)};`)
+    line(
+      `      value = ${loadText(kernel.operands[operand].dtype, array(operand), 'index', isAtomic(memories[operand]))};`,
+    )
     line('    }')
     line(`    ${name}[step * ${tile}u + place] = value;`)
     line('  }')
@@ -229,7 +247,7 @@ export function renderProduct(kernel: Kernel, variant: ProductVariant): Shader {
     atStride: (o: number, c: number) => wordText(layout.atStride(o, c)),
     scalar: (slot: number, word: number) => wordText(layout.scalar(slot) + word),
     array,
-    isAtomic: () => false,
+    isAtomic: (operand: number) => isAtomic(memories[operand]),
   }
   const writer = new ExpressionWriter(kernel, names, line)
   for (let i = 0; i < EACH; i++)
@@ -246,7 +264,13 @@ export function renderProduct(kernel: Kernel, variant: ProductVariant): Shader {
       writer.forget()
       const value = writer.write(store.value)
       const { dtype } = kernel.operands[store.operand]
-      for (const text of storeText(dtype, array(store.operand), `p${store.operand}`, value, false))
+      for (const text of storeText(
+        dtype,
+        array(store.operand),
+        `p${store.operand}`,
+        value,
+        isAtomic(memories[store.operand]),
+      ))
         line(`  ${text}`)
       line('}')
     }
@@ -256,10 +280,11 @@ export function renderProduct(kernel: Kernel, variant: ProductVariant): Shader {
   )
   const body = lines.join('\n')
   const code = [
+    ...(usesHalves(body, features) ? ['enable f16;'] : []),
     `@group(0) @binding(0) var<uniform> params: array<vec4<i32>, ${Math.ceil(layout.words / 4)}>;`,
     ...written.map(
       (isWritten, memory) =>
-        `@group(0) @binding(${memory + 1}) var<storage, ${isWritten ? 'read_write' : 'read'}> x${memory}: array<u32>;`,
+        `@group(0) @binding(${memory + 1}) var<storage, ${isWritten ? 'read_write' : 'read'}> x${memory}: array<${isAtomic(memory) ? 'atomic<u32>' : 'u32'}>;`,
     ),
     `var<workgroup> left: array<f32, ${DEPTH * tile}>;`,
     `var<workgroup> right: array<f32, ${DEPTH * tile}>;`,
@@ -267,7 +292,7 @@ export function renderProduct(kernel: Kernel, variant: ProductVariant): Shader {
     `var<workgroup> columnPlaces: array<i32, ${tile}>;`,
     `var<workgroup> leftSteps: array<i32, ${DEPTH}>;`,
     `var<workgroup> rightSteps: array<i32, ${DEPTH}>;`,
-    ...helpersFor(body),
+    ...helpersFor(body, features),
     `@compute @workgroup_size(${invocations})`,
     'fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {',
     body,

@@ -13,9 +13,10 @@ import {
   type Store,
 } from '../../kernels/kernel.ts'
 import { singlePrecision } from '../../kernels/single-precision.ts'
+import { type Features, noFeatures } from './device.ts'
 import { addText, storeText } from './elements.ts'
 import { ExpressionWriter, wgslType } from './emit.ts'
-import { helpersFor } from './helpers.ts'
+import { helpersFor, usesHalves } from './helpers.ts'
 import { type WordLayout, wordLayout, wordText } from './parameters.ts'
 import { assemble, type ShaderText } from './shader-text.ts'
 
@@ -37,6 +38,8 @@ export interface Variant {
   readonly mode: Mode
   /** For each operand the number of the memory that it lies in; operands in the same memory share a binding. */
   readonly memories: readonly number[]
+  /** What the device has beyond the standard; default nothing. */
+  readonly features?: Features
 }
 
 /** A shader and what it binds: the parameter block at 0, then the memories. */
@@ -172,6 +175,7 @@ class Renderer {
     const written = Array.from({ length: count }, (_, m) =>
       kernel.operands.some(({ access }, o) => access !== 'read' && variant.memories[o] === m),
     )
+    const { features = noFeatures } = variant
     const text: ShaderText = {
       words: layout.words,
       memories: written.map((isWritten, m) => ({
@@ -182,9 +186,11 @@ class Renderer {
         ...[...this.shared].map(
           ([type, name]) => `var<workgroup> ${name}: array<${type === 'bool' ? 'u32' : type}, ${WORKGROUP}>;`,
         ),
-        ...helpersFor(body),
+        ...helpersFor(body, features),
       ],
       size: variant.mode === 'serial' ? 1 : WORKGROUP,
+      subgroups: this.shared.size > 0 && features.subgroups,
+      f16: usesHalves(body, features),
       body,
     }
     return { code: assemble(text), written, layout, text: variant.mode === 'serial' ? null : text }
@@ -281,6 +287,10 @@ class Renderer {
     this.shared.set(type, name)
     const put = (text: string) => (type === 'bool' ? `select(0u, 1u, ${text})` : text)
     const get = (place: string) => (type === 'bool' ? `(${name}[${place}] != 0u)` : `${name}[${place}]`)
+    if (this.variant.features?.subgroups) {
+      this.finishInSubgroups(a, result, name, put, get)
+      return
+    }
     this.line(`${name}[local.x] = ${put(result)};`)
     this.line('workgroupBarrier();')
     this.line(`for (var half = ${WORKGROUP / 2}u; half > 0u; half = half >> 1u) {`)
@@ -289,6 +299,34 @@ class Renderer {
     this.line('  workgroupBarrier();')
     this.line('}')
     this.line(`let v${a.id} = ${get('0')};`)
+    this.line('workgroupBarrier();')
+  }
+
+  /** Combines the results within subgroups, by exchanging them, and then the few that are left through workgroup memory. */
+  private finishInSubgroups(
+    a: Accumulator,
+    result: string,
+    name: string,
+    put: (text: string) => string,
+    get: (place: string) => string,
+  ): void {
+    const isBool = a.type === 'bool'
+    let own = this.writer.name(result)
+    for (let distance = 1; distance < WORKGROUP; distance *= 2) {
+      const sent = `subgroupShuffleXor(${put(own)}, ${distance}u)`
+      const other = this.writer.name(isBool ? `(${sent} != 0u)` : sent)
+      // Beyond the end of the subgroup there is nobody to exchange with.
+      own = this.writer.name(
+        `select(${own}, ${combine(a.reduction!, a.type, own, other)}, lanes > ${distance}u)`,
+      )
+    }
+    this.line(`if (lane == 0u) { ${name}[local.x / lanes] = ${put(own)}; }`)
+    this.line('workgroupBarrier();')
+    this.line(`var s${a.id} = ${get('0')};`)
+    this.line(`for (var part = 1u; part * lanes < ${WORKGROUP}u; part++) {`)
+    this.line(`  s${a.id} = ${combine(a.reduction!, a.type, `s${a.id}`, get('part'))};`)
+    this.line('}')
+    this.line(`let v${a.id} = s${a.id};`)
     this.line('workgroupBarrier();')
   }
 

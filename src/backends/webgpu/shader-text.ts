@@ -11,6 +11,10 @@ export interface ShaderText {
   readonly declarations: readonly string[]
   /** Invocations of a workgroup. */
   readonly size: number
+  /** Whether the statements use `lane` and `lanes`, the place in the subgroup and its size. */
+  readonly subgroups: boolean
+  /** Whether the type f16 is used. */
+  readonly f16: boolean
   /** The statements: they read `params` and the arrays `x0`, `x1` ... */
   readonly body: string
 }
@@ -36,6 +40,8 @@ export function assemble(text: ShaderText, pieces = 1): string {
   const { words, memories, declarations, size, body } = text
   const count = memories.length
   const lines = [
+    ...(text.f16 ? ['enable f16;'] : []),
+    ...(text.subgroups ? ['enable subgroups;'] : []),
     `@group(0) @binding(0) var<uniform> params: array<vec4<i32>, ${blockBytes(words, pieces) / 16}>;`,
   ]
   for (let piece = 0; piece < pieces; piece++)
@@ -46,17 +52,27 @@ export function assemble(text: ShaderText, pieces = 1): string {
       )
     })
   lines.push(...declarations)
-  const main = [
-    `@compute @workgroup_size(${size})`,
-    'fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {',
+  const inputs = [
+    ['workgroup_id', 'group', 'vec3<u32>'],
+    ['local_invocation_id', 'local', 'vec3<u32>'],
+    ...(text.subgroups
+      ? [
+          ['subgroup_invocation_id', 'lane', 'u32'],
+          ['subgroup_size', 'lanes', 'u32'],
+        ]
+      : []),
   ]
+  const named = inputs.map(([builtin, name, type]) => `@builtin(${builtin}) ${name}: ${type}`)
+  const main = [`@compute @workgroup_size(${size})`, `fn main(${named.join(', ')}) {`]
+  const given = inputs.map(([, name]) => name).join(', ')
+  const taken = inputs.map(([, name, type]) => `${name}: ${type}`).join(', ')
   if (pieces === 1) lines.push(...main, body, '}', '')
   else {
     for (let piece = 0; piece < pieces; piece++)
-      lines.push(`fn piece${piece}(group: vec3<u32>, local: vec3<u32>) {`, pieceOf(text, piece), '}')
-    const cases = Array.from({ length: pieces - 1 }, (_, p) => `    case ${p}u: { piece${p}(group, local); }`)
+      lines.push(`fn piece${piece}(${taken}) {`, pieceOf(text, piece), '}')
+    const cases = Array.from({ length: pieces - 1 }, (_, p) => `    case ${p}u: { piece${p}(${given}); }`)
     lines.push(...main, '  switch (group.z) {', ...cases)
-    lines.push(`    default: { piece${pieces - 1}(group, local); }`, '  }', '}', '')
+    lines.push(`    default: { piece${pieces - 1}(${given}); }`, '  }', '}', '')
   }
   return lines.join('\n')
 }
