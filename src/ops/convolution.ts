@@ -247,7 +247,7 @@ const weightGradientOp: Op<SizedGeometry> = {
     const [grad, x] = [c.input(0), c.input(1)]
     const { sizes: _, ...g } = c.attributes
     return [
-      c.needs(0) ? apply(convolutionOp, [x, gg!], g) : null,
+      c.needs(0) ? narrowed(apply(convolutionOp, [x, gg!], g), grad.sizes) : null,
       c.needs(1) ? apply(inputGradientOp, [grad, gg!], { ...g, sizes: x.sizes }) : null,
     ]
   },

@@ -31,9 +31,12 @@ const exponentRun = pointwise({
   },
 })
 
-// x * 2^-exponent, in halves so that neither factor overflows.
-const mantissaRun = pointwise({
+// x * 2^-exponent, in halves so that neither factor overflows. PyTorch's derivative divides by 2^exponent.
+const mantissaRun: Pointwise = pointwise({
   name: 'frexp',
+  node: 'DivBackward0',
+  saves: [1],
+  backward: (g, c) => [mantissaRun([g, c.input(1)]), null],
   kernel: ([x, exponent]) => {
     const half = k.trunc(k.mul(exponent, -0.5))
     const rest = k.sub(k.neg(exponent), half)

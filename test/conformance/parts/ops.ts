@@ -8,8 +8,10 @@ import { decode, type Json } from '../decode.ts'
 import { namesIn, readJsonLines } from '../files.ts'
 import { type Tensor, torch } from '../library.ts'
 
-interface OpCase {
+/** A recorded call of an operator. */
+export interface OpCase {
   id: string
+  dtype?: string | null
   op: string
   args: Json[]
   kwargs: { [name: string]: Json }
@@ -56,7 +58,7 @@ const reflected: Readonly<Record<string, string>> = {
 }
 
 /** Makes the call of a case. The in-place target is the first argument. */
-function call(op: string, args: unknown[], kwargs: Map<string, unknown>): unknown {
+export function call(op: string, args: unknown[], kwargs: Map<string, unknown>): unknown {
   if (!op.startsWith('Tensor.')) return callFunction(op, args, kwargs)
   const name = op.slice('Tensor.'.length)
   const [x, ...rest] = args as [Tensor, ...unknown[]]
@@ -82,7 +84,7 @@ function call(op: string, args: unknown[], kwargs: Map<string, unknown>): unknow
 }
 
 /** The value at a recorded path such as `["args", 0, 2]`. */
-function at(root: Record<string, unknown>, path: readonly (string | number)[]): unknown {
+export function at(root: Record<string, unknown>, path: readonly (string | number)[]): unknown {
   let value: unknown = root
   for (const key of path)
     value = value instanceof Map ? value.get(key) : (value as Record<string | number, unknown>)[key]
