@@ -116,6 +116,31 @@ struct Parameters {
   intptr_t stride(int operand, int dim) const { return strides[operand * rank + dim]; }
 };
 
+/** In which blocks the innermost outer dimension is walked, and how many positions of the one before it belong to a task. */
+struct Tiling {
+  int block;
+  size_t blocksPerRow;
+  int rows;
+};
+
+/**
+ * Blocks as long as the program likes; but where an operand's neighbours lie along the dimension before the innermost one (a
+ * transpose), so short that the cache lines they touch are still in the first-level cache at the next position of that one.
+ */
+Tiling tilingOf(const Parameters &p) {
+  constexpr int linesHeld = 256;
+  const int last = p.program.outerRank - 1;
+  int block = p.program.block, rows = 1;
+  if (last > 0 && p.program.loopRank == 0)
+    for (int o = 0; o < p.program.operands; o++) {
+      const int itemsize = itemsizes[p.program.dtypes[o]];
+      if (std::abs(p.stride(o, last)) <= 64 || std::abs(p.stride(o, last - 1)) != itemsize) continue;
+      block = std::min(block, linesHeld);
+      rows = p.extents[last - 1];
+    }
+  return {block, (static_cast<size_t>(p.extents[last]) + block - 1) / block, rows};
+}
+
 /** One thread's evaluation of a part of a launch. */
 class Evaluation {
  public:
@@ -130,7 +155,7 @@ class Evaluation {
     static thread_local std::unique_ptr<uint8_t[]> scratch;
     static thread_local size_t reserved = 0;
     const size_t wanted = slots * (slotBytes_ + sizeof(uint8_t *)) + 2 * operands * sizeof(uint8_t *) +
-                          program_.loopRank * sizeof(int) + 128;
+                          2 * operands * sizeof(intptr_t) + program_.loopRank * sizeof(int) + 128;
     if (wanted > reserved) {
       scratch.reset(new uint8_t[wanted]);
       reserved = wanted;
@@ -140,29 +165,45 @@ class Evaluation {
     slot_ = reinterpret_cast<uint8_t **>(blocks_ + slots * slotBytes_);
     outer_ = slot_ + slots;
     inLoop_ = outer_ + operands;
-    index_ = reinterpret_cast<int *>(inLoop_ + operands);
+    steps_ = reinterpret_cast<intptr_t *>(inLoop_ + operands);
+    index_ = reinterpret_cast<int *>(steps_ + 2 * operands);
+    const int blocksAlong = program_.inner ? p_.rank - 1 : program_.outerRank - 1;
+    for (int o = 0; o < program_.operands; o++) {
+      const intptr_t along = p_.stride(o, blocksAlong);
+      steps_[2 * o] = program_.inner ? 0 : along;
+      steps_[2 * o + 1] = along;
+    }
     for (size_t s = 0; s < slots; s++) slot_[s] = blocks_ + s * slotBytes_;
     run(0, program_.prologue, block_);
   }
 
-  /** Block by block along the innermost outer dimension. */
-  void along(size_t begin, size_t end, size_t blocksPerRow) {
+  /**
+   * Block by block along the innermost outer dimension. A task is a block at one position of the others, or, where blocks are
+   * short because some operand's elements lie apart (see `tileOf`), at all positions of the dimension before it.
+   */
+  void along(size_t begin, size_t end, const Tiling &tiling) {
     const int last = program_.outerRank - 1;
     const int extent = p_.extents[last];
     for (size_t task = begin; task < end; task++) {
-      const int start = static_cast<int>(task % blocksPerRow) * block_;
-      place(task / blocksPerRow, last);
+      const int start = static_cast<int>(task % tiling.blocksPerRow) * tiling.block;
+      place(task / tiling.blocksPerRow, tiling.rows > 1 ? last - 1 : last);
       for (int o = 0; o < program_.operands; o++) outer_[o] += start * p_.stride(o, last);
       outerStart_ = start;
-      run(program_.prologue, static_cast<int>(program_.instructions.size()), std::min(block_, extent - start));
+      for (int row = 0; row < tiling.rows; row++) {
+        if (tiling.rows > 1) outerIndex_[last - 1] = row;
+        run(program_.prologue, static_cast<int>(program_.instructions.size()), std::min(tiling.block, extent - start));
+        if (tiling.rows > 1)
+          for (int o = 0; o < program_.operands; o++) outer_[o] += p_.stride(o, last - 1);
+      }
     }
   }
 
   /** One outer position after the other, in blocks along the loop. */
   void across(size_t begin, size_t end) {
+    place(begin, program_.outerRank);
     for (size_t position = begin; position < end; position++) {
-      place(position, program_.outerRank);
       run(program_.prologue, static_cast<int>(program_.instructions.size()), 1);
+      advance();
     }
   }
 
@@ -179,10 +220,18 @@ class Evaluation {
     }
   }
 
-  /** Bytes from one element of a block to the next. */
-  intptr_t step(int operand, bool loop) const {
-    return p_.stride(operand, program_.inner ? p_.rank - 1 : program_.outerRank - 1) * (loop || !program_.inner);
+  // From one outer position to the next.
+  void advance() {
+    for (int dim = program_.outerRank - 1; dim >= 0; dim--) {
+      for (int o = 0; o < program_.operands; o++) outer_[o] += p_.stride(o, dim);
+      if (++outerIndex_[dim] < p_.extents[dim]) return;
+      for (int o = 0; o < program_.operands; o++) outer_[o] -= p_.extents[dim] * p_.stride(o, dim);
+      outerIndex_[dim] = 0;
+    }
   }
+
+  /** Bytes from one element of a block to the next. */
+  intptr_t step(int operand, bool loop) const { return steps_[2 * operand + loop]; }
 
   void run(int from, int to, int n) {
     for (int i = from; i < to; i++) {
@@ -273,6 +322,14 @@ class Evaluation {
     }
   }
 
+  /** Whether a loop adds up float32 rows of neighbours and does nothing else: these are added several at a time. */
+  bool isRowSum(int at) const {
+    if (program_.inner || code_[at].x != at + 3 || code_[at + 1].op != control_load) return false;
+    const int operand = code_[at + 1].x;
+    return operationTable[code_[at + 2].op] == each_sum_f32 && code_[at + 2].a == code_[at + 1].d &&
+           code_[at + 1].a != 0 && program_.dtypes[operand] == dtypeFloat32 && step(operand, true) == sizeof(float);
+  }
+
   /** The instructions after a `loop` up to its `end`, at every place of the loop space. */
   void loop(int at, int n) {
     const int end = code_[at].x;
@@ -284,8 +341,13 @@ class Evaluation {
       index_[d] = 0;
     }
     for (int o = 0; o < program_.operands; o++) inLoop_[o] = outer_[o];
+    const bool plainSum = isRowSum(at);
     for (;;) {
-      if (program_.inner) {
+      if (plainSum) {
+        const int operand = code_[at + 1].x;
+        sumRows(reinterpret_cast<double *>(slot_[code_[at + 2].d]), inLoop_[operand], p_.stride(operand, p_.rank - 1),
+                extents[innermost], n);
+      } else if (program_.inner) {
         const int extent = extents[innermost];
         for (int start = 0; start < extent; start += block_) {
           const int count = std::min(block_, extent - start);
@@ -296,7 +358,7 @@ class Evaluation {
         for (int o = 0; o < program_.operands; o++) inLoop_[o] -= extent * step(o, true);
       } else
         run(at + 1, end, n);
-      int d = program_.inner ? innermost - 1 : innermost;
+      int d = program_.inner || plainSum ? innermost - 1 : innermost;
       for (; d >= 0; d--) {
         const int dim = program_.outerRank + d;
         index_[d]++;
@@ -320,6 +382,8 @@ class Evaluation {
   /** The operands' addresses at this outer position, and at this place of the loop. */
   uint8_t **outer_;
   uint8_t **inLoop_;
+  /** Bytes from one element of a block to the next, of each operand outside and inside of the loop. */
+  intptr_t *steps_;
   int *index_;
   int outerIndex_[32];
   int outerStart_ = 0;
@@ -341,10 +405,10 @@ void evaluate(const Program &program, uint8_t *memory, const uint8_t *params) {
     });
     return;
   }
-  const size_t extent = parameters.extents[program.outerRank - 1];
-  const size_t blocks = (extent + program.block - 1) / program.block;
-  parallelFor(positions * blocks, std::max<size_t>(1, workPerRange / (cost * std::min<size_t>(extent, program.block))),
-              [&](size_t begin, size_t end) { Evaluation(parameters).along(begin, end, blocks); });
+  const Tiling tiling = tilingOf(parameters);
+  const size_t extent = std::min(parameters.extents[program.outerRank - 1], tiling.block);
+  parallelFor(positions / tiling.rows * tiling.blocksPerRow, std::max<size_t>(1, workPerRange / (cost * tiling.rows * extent)),
+              [&](size_t begin, size_t end) { Evaluation(parameters).along(begin, end, tiling); });
 }
 
 }  // namespace ANTORCHA_ISA

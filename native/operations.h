@@ -3,6 +3,7 @@
 #pragma once
 
 #include "evaluate.h"
+#include "reductions.h"
 #include "scalars.h"
 
 #if defined(__clang__)
@@ -57,48 +58,21 @@ using Operation = void (*)(void *d, const void *a, const void *b, const void *c,
 
 #define COMPARE(name, T, operator) BINARY(name, int32_t, T, x operator y)
 
-// A reduction into a block of results, into 32 partial results, and of those to one. W is the type of the results.
-#define REDUCTION(fn, t, T, W, combined)                                                            \
+// A reduction into a block of results, into 32 partial results, and of those to one (reductions.h).
+#define REDUCTION(fn, t, T, W, Way, along)                                                          \
   static void each_##fn##_##t(void *d, const void *a, const void *, const void *, int n) {          \
     W *const result = static_cast<W *>(d);                                                          \
     const T *const values = static_cast<const T *>(a);                                              \
-    INDEPENDENT for (int i = 0; i < n; i++) {                                                       \
-      const W x = result[i];                                                                        \
-      const W y = static_cast<W>(values[i]);                                                        \
-      result[i] = combined;                                                                         \
-    }                                                                                               \
+    INDEPENDENT for (int i = 0; i < n; i++) result[i] = Way::scalars(result[i], static_cast<W>(values[i])); \
   }                                                                                                 \
   static void lanes_##fn##_##t(void *d, const void *a, const void *, const void *, int n) {         \
-    W partial[reductionLanes];                                                                      \
-    std::memcpy(partial, d, sizeof partial);                                                        \
-    const T *const values = static_cast<const T *>(a);                                              \
-    int at = 0;                                                                                     \
-    for (; at + reductionLanes <= n; at += reductionLanes)                                          \
-      INDEPENDENT for (int i = 0; i < reductionLanes; i++) {                                        \
-        const W x = partial[i];                                                                     \
-        const W y = static_cast<W>(values[at + i]);                                                 \
-        partial[i] = combined;                                                                      \
-      }                                                                                             \
-    for (int i = 0; at + i < n; i++) {                                                              \
-      const W x = partial[i];                                                                       \
-      const W y = static_cast<W>(values[at + i]);                                                   \
-      partial[i] = combined;                                                                        \
-    }                                                                                               \
-    std::memcpy(d, partial, sizeof partial);                                                        \
+    along(static_cast<W *>(d), static_cast<const T *>(a), n);                                       \
   }                                                                                                 \
   static void finish_##fn##_##t(void *d, const void *a, const void *, const void *, int) {          \
-    W partial[reductionLanes];                                                                      \
-    std::memcpy(partial, a, sizeof partial);                                                        \
-    for (int half = reductionLanes / 2; half > 0; half /= 2)                                        \
-      for (int i = 0; i < half; i++) {                                                              \
-        const W x = partial[i];                                                                     \
-        const W y = partial[i + half];                                                              \
-        partial[i] = combined;                                                                      \
-      }                                                                                             \
-    *static_cast<T *>(d) = static_cast<T>(partial[0]);                                              \
+    *static_cast<T *>(d) = static_cast<T>(finishPartial<Way>(static_cast<const W *>(a)));           \
   }
 
-#define NUMBERS(t, T, W)                                           \
+#define NUMBERS(t, T)                                              \
   BINARY(add_##t, T, T, add_(x, y))                                \
   BINARY(sub_##t, T, T, sub_(x, y))                                \
   BINARY(mul_##t, T, T, mul_(x, y))                                \
@@ -113,19 +87,22 @@ using Operation = void (*)(void *d, const void *a, const void *b, const void *c,
   COMPARE(le_##t, T, <=)                                           \
   COMPARE(gt_##t, T, >)                                            \
   COMPARE(ge_##t, T, >=)                                           \
-  /* Sums of float32 are accumulated in float64, so that the order of addition hardly shows. */ \
-  REDUCTION(sum, t, T, W, add_(x, y))                              \
-  REDUCTION(prod, t, T, T, mul_(x, y))                             \
-  REDUCTION(max, t, T, T, max_(x, y))                              \
-  REDUCTION(min, t, T, T, min_(x, y))
+  REDUCTION(prod, t, T, T, ProductOf, reduceAlong<ProductOf>)      \
+  REDUCTION(max, t, T, T, MaximumOf, reduceAlong<MaximumOf>)       \
+  REDUCTION(min, t, T, T, MinimumOf, reduceAlong<MinimumOf>)
 
-NUMBERS(i32, int32_t, int32_t)
-NUMBERS(i64, int64_t, int64_t)
-NUMBERS(f32, float, double)
-NUMBERS(f64, double, double)
+NUMBERS(i32, int32_t)
+NUMBERS(i64, int64_t)
+NUMBERS(f32, float)
+NUMBERS(f64, double)
+REDUCTION(sum, i32, int32_t, int32_t, SumOf, reduceAlong<SumOf>)
+REDUCTION(sum, i64, int64_t, int64_t, SumOf, reduceAlong<SumOf>)
+// Sums of float32 are accumulated in float64, so that the order of addition hardly shows.
+REDUCTION(sum, f32, float, double, SumOf, sumAlong)
+REDUCTION(sum, f64, double, double, SumOf, reduceAlong<SumOf>)
 UNARY(narrow_sum_f32, float, double, static_cast<float>(x))
-REDUCTION(any, i32, int32_t, int32_t, x | y)
-REDUCTION(all, i32, int32_t, int32_t, x & y)
+REDUCTION(any, i32, int32_t, int32_t, AnyOf, reduceAlong<AnyOf>)
+REDUCTION(all, i32, int32_t, int32_t, AllOf, reduceAlong<AllOf>)
 
 #define INTEGERS(t, T)                          \
   BINARY(rem_##t, T, T, rem_(x, y))             \

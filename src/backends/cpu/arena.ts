@@ -89,7 +89,7 @@ export interface Collector {
  * bytes, so that they stay in the processor's caches. Where most is alive (a graph that is being built), more: what
  * survives two collections is no longer young, and costs a slow collection later.
  */
-const [SMALLEST_NURSERY, LARGEST_NURSERY] = [4 * MB, 64 * MB]
+const [SMALLEST_NURSERY, LARGEST_NURSERY] = [8 * MB, 64 * MB]
 /** Bytes in use below which only young objects are collected. */
 const LEAST_MAJOR = 256 * MB
 
@@ -117,7 +117,7 @@ export class Arena {
   collector: Collector | null = null
   /** Bytes allocated since the collector last ran, after how many it runs again, and bytes in use at which it must look at old objects, too. */
   private uncollected = 0
-  private nursery = 4 * SMALLEST_NURSERY
+  private nursery = 2 * SMALLEST_NURSERY
   private majorLimit = LEAST_MAJOR
   private collections = 0
   private readonly registry = new FinalizationRegistry<number>((id) => this.collected(id))
