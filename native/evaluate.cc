@@ -8,6 +8,7 @@
 #include <cstring>
 #include <memory>
 
+#include "copy.h"
 #include "operations.h"
 #include "pool.h"
 
@@ -18,6 +19,8 @@ namespace {
 /** As core/dtype.ts has them; half-precision numbers are loaded and stored as their bits. */
 enum DType : int32_t { dtypeBool, dtypeUint8, dtypeInt8, dtypeInt16, dtypeBits16, dtypeInt32, dtypeInt64, dtypeFloat32, dtypeFloat64 };
 
+/** Bytes of the form in which a dtype is computed with. */
+constexpr int valueBytes(DType dtype) { return dtype == dtypeInt64 || dtype == dtypeFloat64 ? 8 : 4; }
 constexpr int itemsizes[] = {1, 1, 1, 2, 2, 4, 8, 4, 8};
 
 /** Bytes between the blocks of two slots: not a multiple of 4096, so that they do not compete for the same cache lines. */
@@ -116,21 +119,32 @@ struct Parameters {
   intptr_t stride(int operand, int dim) const { return strides[operand * rank + dim]; }
 };
 
-/** In which blocks the innermost outer dimension is walked, and how many positions of the one before it belong to a task. */
+/** In which blocks the innermost outer dimension is walked. */
 struct Tiling {
   int block;
   size_t blocksPerRow;
+  /** Positions of the dimension before it that belong to a task, one block after the other. */
   int rows;
+  /** How many whole rows, positions of the dimension before, one block has; above 1 only where rows are short. */
+  int joined;
+
+  /** Blocks of several rows for each position of the dimensions before the last two. */
+  size_t tasks(const Parameters &p) const {
+    const int extent = p.extents[p.program.outerRank - 2];
+    return (static_cast<size_t>(extent) + joined - 1) / joined;
+  }
 };
 
 /**
- * Blocks as long as the program likes; but where an operand's neighbours lie along the dimension before the innermost one (a
+ * Blocks as long as the program likes, of several rows where these are short; but where an operand's neighbours lie along the dimension before the innermost one (a
  * transpose), so short that the cache lines they touch are still in the first-level cache at the next position of that one.
  */
 Tiling tilingOf(const Parameters &p) {
   constexpr int linesHeld = 256;
   const int last = p.program.outerRank - 1;
   int block = p.program.block, rows = 1;
+  if (last > 0 && p.extents[last] <= block / 4)
+    return {block, 1, 1, std::min(p.extents[last - 1], block / p.extents[last])};
   if (last > 0 && p.program.loopRank == 0)
     for (int o = 0; o < p.program.operands; o++) {
       const int itemsize = itemsizes[p.program.dtypes[o]];
@@ -138,7 +152,7 @@ Tiling tilingOf(const Parameters &p) {
       block = std::min(block, linesHeld);
       rows = p.extents[last - 1];
     }
-  return {block, (static_cast<size_t>(p.extents[last]) + block - 1) / block, rows};
+  return {block, (static_cast<size_t>(p.extents[last]) + block - 1) / block, rows, 1};
 }
 
 /** One thread's evaluation of a part of a launch. */
@@ -198,6 +212,24 @@ class Evaluation {
     }
   }
 
+  /** Blocks of several whole rows along the last two outer dimensions. */
+  void alongRows(size_t begin, size_t end, const Tiling &tiling) {
+    const int last = program_.outerRank - 1;
+    const int rows = p_.extents[last - 1];
+    const size_t blocks = tiling.tasks(p_);
+    rowLength_ = p_.extents[last];
+    for (size_t task = begin; task < end; task++) {
+      const int start = static_cast<int>(task % blocks) * tiling.joined;
+      place(task / blocks, last - 1);
+      for (int o = 0; o < program_.operands; o++) outer_[o] += start * p_.stride(o, last - 1);
+      outerStart_ = 0;
+      outerIndex_[last - 1] = start;
+      rows_ = std::min(tiling.joined, rows - start);
+      run(program_.prologue, static_cast<int>(program_.instructions.size()), rows_ * rowLength_);
+    }
+    rows_ = 1;
+  }
+
   /** One outer position after the other, in blocks along the loop. */
   void across(size_t begin, size_t end) {
     place(begin, program_.outerRank);
@@ -230,6 +262,13 @@ class Evaluation {
     }
   }
 
+  /** Whether an operand's elements of a block are equally far apart: those of several rows may not be. */
+  bool isOneRow(int operand) const {
+    if (rows_ == 1) return true;
+    const int last = program_.outerRank - 1;
+    return p_.stride(operand, last - 1) == rowLength_ * p_.stride(operand, last);
+  }
+
   /** Bytes from one element of a block to the next. */
   intptr_t step(int operand, bool loop) const { return steps_[2 * operand + loop]; }
 
@@ -242,7 +281,7 @@ class Evaluation {
         uint8_t *d = blocks_ + in.d * slotBytes_;
         if (in.x != 0) {
           const int operand = std::abs(in.x) - 1;
-          if (step(operand, in.x < 0) == itemsizes[program_.dtypes[operand]])
+          if (step(operand, in.x < 0) == itemsizes[program_.dtypes[operand]] && isOneRow(operand))
             d = in.x < 0 ? inLoop_[operand] : outer_[operand];
         }
         operation(d, slot_[in.a], slot_[in.b], slot_[in.c], n);
@@ -275,7 +314,11 @@ class Evaluation {
                                   : !program_.inner && in.x == program_.outerRank - 1;
         int32_t *const target = reinterpret_cast<int32_t *>(d);
         const int base = inLoop ? (along ? loopStart_ : index_[in.x]) : along ? outerStart_ : outerIndex_[in.x];
-        for (int i = 0; i < n; i++) target[i] = base + (along ? i : 0);
+        if (rows_ > 1 && !inLoop && in.x >= program_.outerRank - 2)
+          for (int row = 0, i = 0; row < rows_; row++)
+            for (int column = 0; column < rowLength_; column++) target[i++] = base + (along ? column : row);
+        else
+          for (int i = 0; i < n; i++) target[i] = base + (along ? i : 0);
         slot_[in.d] = d;
         return;
       }
@@ -284,17 +327,28 @@ class Evaluation {
         const auto dtype = static_cast<DType>(program_.dtypes[in.x]);
         uint8_t *const source = inLoop ? inLoop_[in.x] : outer_[in.x];
         const intptr_t bytes = step(in.x, inLoop);
-        const bool asItIs = dtype >= dtypeInt32 && bytes == itemsizes[dtype] && in.b == 0;
+        const bool oneRow = isOneRow(in.x);
+        const bool asItIs = dtype >= dtypeInt32 && bytes == itemsizes[dtype] && in.b == 0 && oneRow;
         slot_[in.d] = asItIs ? source : d;
-        if (!asItIs) load(dtype, d, source, bytes, n);
+        if (asItIs) return;
+        if (oneRow) return load(dtype, d, source, bytes, n);
+        const intptr_t rowStep = p_.stride(in.x, program_.outerRank - 2);
+        for (int row = 0; row < rows_; row++)
+          load(dtype, d + row * rowLength_ * valueBytes(dtype), source + row * rowStep, bytes, rowLength_);
         return;
       }
       case control_store: {
         const bool inLoop = in.b != 0;
         uint8_t *const target = inLoop ? inLoop_[in.x] : outer_[in.x];
         const auto dtype = static_cast<DType>(program_.dtypes[in.x]);
-        if (slot_[in.a] != target || step(in.x, inLoop) != itemsizes[dtype])
-          store(dtype, target, slot_[in.a], step(in.x, inLoop), n);
+        const intptr_t bytes = step(in.x, inLoop);
+        if (isOneRow(in.x)) {
+          if (slot_[in.a] != target || bytes != itemsizes[dtype]) store(dtype, target, slot_[in.a], bytes, n);
+          return;
+        }
+        const intptr_t rowStep = p_.stride(in.x, program_.outerRank - 2);
+        for (int row = 0; row < rows_; row++)
+          store(dtype, target + row * rowStep, slot_[in.a] + row * rowLength_ * valueBytes(dtype), bytes, rowLength_);
         return;
       }
       case control_spread: {
@@ -324,7 +378,7 @@ class Evaluation {
 
   /** Whether a loop adds up float32 rows of neighbours and does nothing else: these are added several at a time. */
   bool isRowSum(int at) const {
-    if (program_.inner || code_[at].x != at + 3 || code_[at + 1].op != control_load) return false;
+    if (program_.inner || rows_ > 1 || code_[at].x != at + 3 || code_[at + 1].op != control_load) return false;
     const int operand = code_[at + 1].x;
     return operationTable[code_[at + 2].op] == each_sum_f32 && code_[at + 2].a == code_[at + 1].d &&
            code_[at + 1].a != 0 && program_.dtypes[operand] == dtypeFloat32 && step(operand, true) == sizeof(float);
@@ -388,7 +442,46 @@ class Evaluation {
   int outerIndex_[32];
   int outerStart_ = 0;
   int loopStart_ = 0;
+  /** Rows of the block, and elements of each, where it has several. */
+  int rows_ = 1;
+  int rowLength_ = 0;
 };
+
+/** The operands of a launch that copies elements of four or eight bytes between layouts whose last two dimensions are exchanged. */
+struct Transposition {
+  bool found = false;
+  int from = 0, to = 0, itemsize = 0;
+};
+
+Transposition transpositionOf(const Parameters &p) {
+  const Program &program = p.program;
+  const int last = program.outerRank - 1;
+  if (program.inner || program.loopRank > 0 || program.prologue > 0 || last < 1 || program.instructions.size() != 2) return {};
+  const Instruction &load = program.instructions[0], &store = program.instructions[1];
+  if (load.op != control_load || store.op != control_store || store.a != load.d) return {};
+  const int itemsize = itemsizes[program.dtypes[store.x]];
+  const bool asItIs = program.dtypes[load.x] >= dtypeInt32 && itemsizes[program.dtypes[load.x]] == itemsize;
+  if (!asItIs || p.stride(store.x, last) != itemsize || p.stride(load.x, last - 1) != itemsize) return {};
+  return {true, load.x, store.x, itemsize};
+}
+
+/** One matrix of a transposition, at a position of the dimensions before. */
+void transposeAt(const Parameters &p, const Transposition &t, size_t position) {
+  const int last = p.program.outerRank - 1;
+  const uint8_t *from = p.pointer(t.from);
+  uint8_t *to = p.pointer(t.to);
+  for (int dim = last - 2; dim >= 0; dim--) {
+    const size_t extent = p.extents[dim];
+    from += static_cast<intptr_t>(position % extent) * p.stride(t.from, dim);
+    to += static_cast<intptr_t>(position % extent) * p.stride(t.to, dim);
+    position /= extent;
+  }
+  const intptr_t step = p.stride(t.to, last - 1) / t.itemsize, fromStep = p.stride(t.from, last) / t.itemsize;
+  if (t.itemsize == 4)
+    copyTransposed(reinterpret_cast<float *>(to), step, reinterpret_cast<const float *>(from), fromStep, p.extents[last - 1], p.extents[last]);
+  else
+    copyTransposed(reinterpret_cast<double *>(to), step, reinterpret_cast<const double *>(from), fromStep, p.extents[last - 1], p.extents[last]);
+}
 
 }  // namespace
 
@@ -405,7 +498,23 @@ void evaluate(const Program &program, uint8_t *memory, const uint8_t *params) {
     });
     return;
   }
+  if (const Transposition transposition = transpositionOf(parameters); transposition.found) {
+    const size_t each = static_cast<size_t>(parameters.extents[program.outerRank - 2]) * parameters.extents[program.outerRank - 1];
+    parallelFor(positions / parameters.extents[program.outerRank - 2], std::max<size_t>(1, workPerRange / each),
+                [&](size_t begin, size_t end) {
+                  for (size_t i = begin; i < end; i++) transposeAt(parameters, transposition, i);
+                });
+    return;
+  }
   const Tiling tiling = tilingOf(parameters);
+  if (tiling.joined > 1) {
+    const int last = program.outerRank - 1;
+    const size_t before = positions / parameters.extents[last - 1];
+    const size_t elements = static_cast<size_t>(tiling.joined) * parameters.extents[last];
+    parallelFor(before * tiling.tasks(parameters), std::max<size_t>(1, workPerRange / (cost * elements)),
+                [&](size_t begin, size_t end) { Evaluation(parameters).alongRows(begin, end, tiling); });
+    return;
+  }
   const size_t extent = std::min(parameters.extents[program.outerRank - 1], tiling.block);
   parallelFor(positions / tiling.rows * tiling.blocksPerRow, std::max<size_t>(1, workPerRange / (cost * tiling.rows * extent)),
               [&](size_t begin, size_t end) { Evaluation(parameters).along(begin, end, tiling); });

@@ -128,8 +128,16 @@ inline void reduceAlong(T *partial, const T *values, int n) {
   reduceRest<Way>(partial, values + at, n - at);
 }
 
-/** Half a vector of float32 as a vector of float64. */
-inline Wide<double>::Type widened(Wide<float>::Half x) { return __builtin_convertvector(x, Wide<double>::Type); }
+/** Half a vector of float32 as a vector of float64. The compilers convert whole vectors by parts. */
+inline Wide<double>::Type widened(Wide<float>::Half x) {
+#if defined(__AVX512F__)
+  return _mm512_cvtps_pd(x);
+#elif defined(__AVX2__)
+  return _mm256_cvtps_pd(x);
+#else
+  return __builtin_convertvector(x, Wide<double>::Type);
+#endif
+}
 
 inline Wide<float>::Half loadHalf(const float *from) {
   return *reinterpret_cast<const Wide<float>::UnalignedHalf *>(from);

@@ -217,7 +217,8 @@ function windowLaunch(x: Tensor, windows: readonly WindowDim[]): WindowLaunch {
 
 const maxKernels = new Map<string, Kernel>()
 
-// The largest element of each window (the last NaN, if there is one) and where it stands in its plane.
+// The largest element of each window (the last NaN, if there is one) and where it stands in its plane: the first element,
+// until a larger one is met.
 function maxKernel(dtype: DType, rank: number, prefix: number, regular: boolean): Kernel {
   const key = `${dtype.name} ${rank} ${prefix} ${regular}`
   let kernel = maxKernels.get(key)
@@ -231,9 +232,9 @@ function maxKernel(dtype: DType, rank: number, prefix: number, regular: boolean)
     const windowStrides = Array.from({ length: rank }, () => b.scalar('i32'))
     const inner = (terms: readonly Expr[]) => terms.reduce((p, q) => k.add(p, q))
     const [best, at] = b.loop((l) =>
-      l.fold([identityOf('max', valueTypeOf(dtype)), k.constant(-1, 'i32')], ([best, at]) => {
+      l.fold([identityOf('max', valueTypeOf(dtype)), k.constant(0, 'i32')], ([best, at]) => {
         const value = places.read(l)
-        let take = k.or(k.gt(value, best), k.lt(at, 0))
+        let take = k.gt(value, best)
         if (dtype.kind === 'float') take = k.or(take, k.isNaN_(value))
         const valid = places.valid(l)
         if (valid !== null) take = k.and(valid, take)

@@ -33,6 +33,12 @@ for (const dtype of [...floats, torch.int32, torch.int64, torch.uint8, torch.int
   print(`transposed ${tag}`, base.t().add(other.t()))
   print(`strided ${tag}`, base.at(':', '::2').add(other.at(':', '::2')))
   print(`copy of a transpose ${tag}`, base.t().contiguous())
+  print(`copies of transposes ${tag}`, base.narrow(1, 0, 1029).view(67, 21, 49).transpose(1, 2).contiguous())
+  print(
+    `short rows ${tag}`,
+    base.narrow(1, 0, 1029).view(67, 21, 49).at(':', ':', ':40:3').mul(other.at(0, ':14')),
+  )
+  print(`short rows, written apart ${tag}`, other.clone().at(':', '3:17').add_(base.at(':', '5:19')))
   print(`less ${tag}`, base.lt(other))
   print(`where ${tag}`, torch.where(base.gt(other), base, other))
   print(`maximum ${tag}`, torch.maximum(base, other))
@@ -45,6 +51,13 @@ for (const dtype of [...floats, torch.int32, torch.int64, torch.uint8, torch.int
   print(`amin of columns ${tag}`, base.amin(0))
   print(`cumulative ${tag}`, other.cumsum(0))
   if (dtype.kind !== 'float') continue
+  print(
+    `reduction: sum over long columns ${tag}`,
+    other
+      .narrow(1, 0, 1024)
+      .view(67 * 32, 32)
+      .sum(0),
+  )
   for (const fn of [
     'exp',
     'log',
@@ -65,6 +78,17 @@ for (const dtype of [...floats, torch.int32, torch.int64, torch.uint8, torch.int
 const x = torch.randn(200, 300)
 print('reduction: layer norm', torch.nn.functional.layerNorm(x, [300]))
 print('reduction: mean of all', x.mean())
+const images = torch.randn(8, 5, 26, 30)
+images.setAt([0, 0, 3, 4], Number.NaN)
+for (const [size, stride] of [
+  [2, 2],
+  [3, 2],
+  [3, 1],
+]) {
+  const [values, places] = torch.nn.functional.maxPool2d(images, size, { stride, returnIndices: true })
+  print(`largest of windows ${size} ${stride}`, values)
+  print(`places of the largest ${size} ${stride}`, places)
+}
 print('arange', torch.arange(0, 9000, 1, { dtype: torch.float32 }))
 print('triangle', torch.randn(150, 160).triu(3))
 print('empty', torch.empty(0, 3).exp())

@@ -55,8 +55,8 @@ export function compounds(): readonly Compound[] {
 /** How the caller sees expressions: what they stand for, and whether an inner one is of no other use. */
 export interface Matching {
   expand(e: Expr): Expr
-  /** Whether a part of a compound is computed only for it. */
-  isOwn(e: Expr): boolean
+  /** Whether a part of a compound, which has it so many times, is computed only for it. */
+  isOwn(e: Expr, times: number): boolean
 }
 
 /** The compound that an expression is, and the values that it is computed from; null if it is none. */
@@ -65,12 +65,13 @@ export function compoundOf(e: Expr, matching: Matching): { compound: Compound; a
   for (const compound of compounds()) {
     if (compound.type !== e.type) continue
     const args: Expr[] = []
-    if (fits(compound.expr, e, true, args, matching)) return { compound, args }
+    if (fits(compound.expr, e, 0, args, matching)) return { compound, args }
   }
   return null
 }
 
-function fits(pattern: Expr, original: Expr, isRoot: boolean, args: Expr[], matching: Matching): boolean {
+// `times` is how often the expression around this one has it; 0 for the outermost one.
+function fits(pattern: Expr, original: Expr, times: number, args: Expr[], matching: Matching): boolean {
   const e = matching.expand(original)
   if (pattern.kind === 'local') {
     if (args[pattern.id] !== undefined) return matching.expand(args[pattern.id]) === e
@@ -81,11 +82,12 @@ function fits(pattern: Expr, original: Expr, isRoot: boolean, args: Expr[], matc
     return e.kind === 'const' && e.type === pattern.type && Object.is(e.value, pattern.value)
   if (pattern.kind !== e.kind || pattern.type !== e.type) return false
   if ('fn' in pattern && pattern.fn !== (e as { fn: string }).fn) return false
-  if (!isRoot && !matching.isOwn(e)) return false
+  if (times > 0 && !matching.isOwn(e, times)) return false
   const [parts, given] = [childrenOf(pattern), childrenOf(e)]
   const inOrder = (order: readonly Expr[]) => {
     const before = [...args]
-    if (parts.every((part, i) => fits(part, order[i], false, args, matching))) return true
+    const timesOf = (part: Expr) => order.filter((x) => matching.expand(x) === matching.expand(part)).length
+    if (parts.every((part, i) => fits(part, order[i], timesOf(order[i]), args, matching))) return true
     args.length = 0
     args.push(...before)
     return false

@@ -8,8 +8,8 @@ import { type ProgramShape, programOf } from './native-program.ts'
 
 /** Instructions times elements below which calling the addon costs more than it saves. */
 const LEAST_WORK = 32768
-/** Blocks shorter than this spend their time on the instructions, not on the elements. */
-const LEAST_BLOCK = 48
+/** Blocks shorter than this spend their time on the instructions, not on the elements; rows of a block, on copying them. */
+const [LEAST_BLOCK, LEAST_ROW] = [48, 6]
 
 interface Registered {
   readonly id: number
@@ -45,11 +45,11 @@ export function nativeProgram(arena: Arena, kernel: Kernel, { outer, loop, strid
   if (!kernel.parallel) return -1
   const positions = outer.reduce((a, b) => a * b, 1) * loop.reduce((a, b) => a * b, 1)
   const [outerRank, loopRank] = [outer.length, loop.length]
-  const fits = (dim: number, extent: number) => {
-    if (extent < LEAST_BLOCK) return -1
+  const fits = (dim: number, extent: number, rows = 1) => {
+    if (extent * rows < LEAST_BLOCK || extent < LEAST_ROW) return -1
     return strides.filter((s, o) => s[dim] === 0 || s[dim] === kernel.operands[o].dtype.itemsize).length
   }
-  const alongOuter = fits(outerRank - 1, outer[outerRank - 1])
+  const alongOuter = fits(outerRank - 1, outer[outerRank - 1], outerRank > 1 ? outer[outerRank - 2] : 1)
   const alongLoop = loopRank === 0 ? -1 : fits(outerRank + loopRank - 1, loop[loopRank - 1])
   const ways = [
     { inner: true, fit: alongLoop },

@@ -92,7 +92,7 @@ class ProgramWriter {
   ) {
     this.matching = {
       expand: (e) => expandNative(e, kernel),
-      isOwn: (e) => this.uses.get(e) === 1 && !this.inLoop?.has(e) && !this.outer.has(e),
+      isOwn: (e, times) => this.uses.get(e) === times && !this.inLoop?.has(e) && !this.outer.has(e),
     }
     for (const root of rootsOf(kernel)) this.countUses(root)
     for (const stage of kernel.stages)
