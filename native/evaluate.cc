@@ -4,11 +4,12 @@
 #include "evaluate.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <memory>
 
 #include "copy.h"
+#include "elements.h"
+#include "launch.h"
 #include "operations.h"
 #include "pool.h"
 
@@ -16,144 +17,11 @@ namespace antorcha {
 namespace ANTORCHA_ISA {
 namespace {
 
-/** As core/dtype.ts has them; half-precision numbers are loaded and stored as their bits. */
-enum DType : int32_t { dtypeBool, dtypeUint8, dtypeInt8, dtypeInt16, dtypeBits16, dtypeInt32, dtypeInt64, dtypeFloat32, dtypeFloat64 };
-
-/** Bytes of the form in which a dtype is computed with. */
-constexpr int valueBytes(DType dtype) { return dtype == dtypeInt64 || dtype == dtypeFloat64 ? 8 : 4; }
-constexpr int itemsizes[] = {1, 1, 1, 2, 2, 4, 8, 4, 8};
-
 /** Bytes between the blocks of two slots: not a multiple of 4096, so that they do not compete for the same cache lines. */
 constexpr size_t slotBytesOf(int block) { return 8 * static_cast<size_t>(block) + 192; }
 
 /** Elements, weighted with the cost of one, that are worth giving to a thread. */
 constexpr size_t workPerRange = 1 << 17;
-
-template <typename Memory, typename Value>
-void loadStrided(Value *target, const uint8_t *source, intptr_t step, int n) {
-  if (step == sizeof(Memory)) {
-    const Memory *const values = reinterpret_cast<const Memory *>(source);
-    INDEPENDENT for (int i = 0; i < n; i++) target[i] = static_cast<Value>(values[i]);
-    return;
-  }
-  if (step == 0) {
-    Memory value;
-    std::memcpy(&value, source, sizeof value);
-    std::fill_n(target, n, static_cast<Value>(value));
-    return;
-  }
-  for (int i = 0; i < n; i++) {
-    Memory value;
-    std::memcpy(&value, source + i * step, sizeof value);
-    target[i] = static_cast<Value>(value);
-  }
-}
-
-template <typename Memory, typename Value>
-void storeStrided(uint8_t *target, const Value *source, intptr_t step, int n) {
-  if (step == sizeof(Memory)) {
-    Memory *const values = reinterpret_cast<Memory *>(target);
-    INDEPENDENT for (int i = 0; i < n; i++) values[i] = static_cast<Memory>(source[i]);
-    return;
-  }
-  for (int i = 0; i < n; i++) {
-    const Memory value = static_cast<Memory>(source[i]);
-    std::memcpy(target + i * step, &value, sizeof value);
-  }
-}
-
-void load(DType dtype, void *target, const uint8_t *source, intptr_t step, int n) {
-  int32_t *const i32 = static_cast<int32_t *>(target);
-  switch (dtype) {
-    case dtypeBool:
-      loadStrided<uint8_t>(i32, source, step, n);
-      INDEPENDENT for (int i = 0; i < n; i++) i32[i] = i32[i] != 0;
-      return;
-    case dtypeUint8: return loadStrided<uint8_t>(i32, source, step, n);
-    case dtypeInt8: return loadStrided<int8_t>(i32, source, step, n);
-    case dtypeInt16: return loadStrided<int16_t>(i32, source, step, n);
-    case dtypeBits16: return loadStrided<uint16_t>(i32, source, step, n);
-    case dtypeInt32:
-    case dtypeFloat32: return loadStrided<int32_t>(i32, source, step, n);
-    case dtypeInt64:
-    case dtypeFloat64: return loadStrided<int64_t>(static_cast<int64_t *>(target), source, step, n);
-  }
-}
-
-void store(DType dtype, uint8_t *target, const void *source, intptr_t step, int n) {
-  const int32_t *const i32 = static_cast<const int32_t *>(source);
-  switch (dtype) {
-    case dtypeBool:
-    case dtypeUint8:
-    case dtypeInt8: return storeStrided<uint8_t>(target, i32, step, n);
-    case dtypeInt16:
-    case dtypeBits16: return storeStrided<uint16_t>(target, i32, step, n);
-    case dtypeInt32:
-    case dtypeFloat32: return storeStrided<int32_t>(target, i32, step, n);
-    case dtypeInt64:
-    case dtypeFloat64: return storeStrided<int64_t>(target, static_cast<const int64_t *>(source), step, n);
-  }
-}
-
-/** A launch's parameters, where layout.ts puts them. */
-struct Parameters {
-  const Program &program;
-  uint8_t *memory;
-  const uint8_t *block;
-  const int32_t *extents;
-  const int32_t *strides;
-  const uint8_t *scalars;
-  int rank;
-
-  Parameters(const Program &p, uint8_t *bytes, const uint8_t *params) : program(p), memory(bytes), block(params) {
-    rank = p.outerRank + p.loopRank;
-    extents = reinterpret_cast<const int32_t *>(params + 4 * p.operands);
-    strides = extents + rank;
-    const size_t end = 4 * (p.operands + rank + p.operands * rank + p.operands * maximumAt);
-    scalars = params + (end + 7) / 8 * 8;
-  }
-
-  uint8_t *pointer(int operand) const {
-    return memory + reinterpret_cast<const uint32_t *>(block)[operand];
-  }
-  intptr_t stride(int operand, int dim) const { return strides[operand * rank + dim]; }
-};
-
-/** In which blocks the innermost outer dimension is walked. */
-struct Tiling {
-  int block;
-  size_t blocksPerRow;
-  /** Positions of the dimension before it that belong to a task, one block after the other. */
-  int rows;
-  /** How many whole rows, positions of the dimension before, one block has; above 1 only where rows are short. */
-  int joined;
-
-  /** Blocks of several rows for each position of the dimensions before the last two. */
-  size_t tasks(const Parameters &p) const {
-    const int extent = p.extents[p.program.outerRank - 2];
-    return (static_cast<size_t>(extent) + joined - 1) / joined;
-  }
-};
-
-/**
- * Blocks as long as the program likes, of several rows where these are short; but where an operand's neighbours lie along the dimension before the innermost one (a
- * transpose), so short that the cache lines they touch are still in the first-level cache at the next position of that one.
- */
-Tiling tilingOf(const Parameters &p) {
-  constexpr int linesHeld = 256;
-  const int last = p.program.outerRank - 1;
-  int block = p.program.block, rows = 1;
-  if (last > 0 && p.extents[last] <= block / 4)
-    return {block, 1, 1, std::min(p.extents[last - 1], block / p.extents[last])};
-  if (last > 0 && p.program.loopRank == 0)
-    for (int o = 0; o < p.program.operands; o++) {
-      const int itemsize = itemsizes[p.program.dtypes[o]];
-      if (std::abs(p.stride(o, last)) <= 64 || std::abs(p.stride(o, last - 1)) != itemsize) continue;
-      block = std::min(block, linesHeld);
-      rows = p.extents[last - 1];
-    }
-  return {block, (static_cast<size_t>(p.extents[last]) + block - 1) / block, rows, 1};
-}
 
 /** One thread's evaluation of a part of a launch. */
 class Evaluation {
@@ -446,42 +314,6 @@ class Evaluation {
   int rows_ = 1;
   int rowLength_ = 0;
 };
-
-/** The operands of a launch that copies elements of four or eight bytes between layouts whose last two dimensions are exchanged. */
-struct Transposition {
-  bool found = false;
-  int from = 0, to = 0, itemsize = 0;
-};
-
-Transposition transpositionOf(const Parameters &p) {
-  const Program &program = p.program;
-  const int last = program.outerRank - 1;
-  if (program.inner || program.loopRank > 0 || program.prologue > 0 || last < 1 || program.instructions.size() != 2) return {};
-  const Instruction &load = program.instructions[0], &store = program.instructions[1];
-  if (load.op != control_load || store.op != control_store || store.a != load.d) return {};
-  const int itemsize = itemsizes[program.dtypes[store.x]];
-  const bool asItIs = program.dtypes[load.x] >= dtypeInt32 && itemsizes[program.dtypes[load.x]] == itemsize;
-  if (!asItIs || p.stride(store.x, last) != itemsize || p.stride(load.x, last - 1) != itemsize) return {};
-  return {true, load.x, store.x, itemsize};
-}
-
-/** One matrix of a transposition, at a position of the dimensions before. */
-void transposeAt(const Parameters &p, const Transposition &t, size_t position) {
-  const int last = p.program.outerRank - 1;
-  const uint8_t *from = p.pointer(t.from);
-  uint8_t *to = p.pointer(t.to);
-  for (int dim = last - 2; dim >= 0; dim--) {
-    const size_t extent = p.extents[dim];
-    from += static_cast<intptr_t>(position % extent) * p.stride(t.from, dim);
-    to += static_cast<intptr_t>(position % extent) * p.stride(t.to, dim);
-    position /= extent;
-  }
-  const intptr_t step = p.stride(t.to, last - 1) / t.itemsize, fromStep = p.stride(t.from, last) / t.itemsize;
-  if (t.itemsize == 4)
-    copyTransposed(reinterpret_cast<float *>(to), step, reinterpret_cast<const float *>(from), fromStep, p.extents[last - 1], p.extents[last]);
-  else
-    copyTransposed(reinterpret_cast<double *>(to), step, reinterpret_cast<const double *>(from), fromStep, p.extents[last - 1], p.extents[last]);
-}
 
 }  // namespace
 

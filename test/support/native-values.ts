@@ -55,7 +55,7 @@ for (const dtype of [...floats, torch.int32, torch.int64, torch.uint8, torch.int
     `reduction: sum over long columns ${tag}`,
     other
       .narrow(1, 0, 1024)
-      .view(67 * 32, 32)
+      .reshape(67 * 32, 32)
       .sum(0),
   )
   for (const fn of [
