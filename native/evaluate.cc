@@ -49,11 +49,12 @@ class Evaluation {
     inLoop_ = outer_ + operands;
     steps_ = reinterpret_cast<intptr_t *>(inLoop_ + operands);
     index_ = reinterpret_cast<int *>(steps_ + 2 * operands);
-    const int blocksAlong = program_.inner ? p_.rank - 1 : program_.outerRank - 1;
+    rowDimension_ = program_.outerRank - (program_.inner ? 1 : 2);
+    columnDimension_ = program_.inner ? p_.rank - 1 : program_.outerRank - 1;
+    const int outermostOfBlock = program_.outerRank - 1;
     for (int o = 0; o < program_.operands; o++) {
-      const intptr_t along = p_.stride(o, blocksAlong);
-      steps_[2 * o] = program_.inner ? 0 : along;
-      steps_[2 * o + 1] = along;
+      steps_[2 * o] = outermostOfBlock < 0 ? 0 : p_.stride(o, outermostOfBlock);
+      steps_[2 * o + 1] = p_.stride(o, columnDimension_);
     }
     for (size_t s = 0; s < slots; s++) slot_[s] = blocks_ + s * slotBytes_;
     run(0, program_.prologue, block_);
@@ -80,20 +81,19 @@ class Evaluation {
     }
   }
 
-  /** Blocks of several whole rows along the last two outer dimensions. */
-  void alongRows(size_t begin, size_t end, const Tiling &tiling) {
-    const int last = program_.outerRank - 1;
-    const int rows = p_.extents[last - 1];
-    const size_t blocks = tiling.tasks(p_);
-    rowLength_ = p_.extents[last];
+  /** Blocks of several whole rows: the positions of `rowDimension_`, and in each those of `columnDimension_`. */
+  void joined(size_t begin, size_t end, int together) {
+    const int rows = p_.extents[rowDimension_];
+    const size_t groups = groupsOf(rows, together);
+    rowLength_ = p_.extents[columnDimension_];
+    outerStart_ = 0;
     for (size_t task = begin; task < end; task++) {
-      const int start = static_cast<int>(task % blocks) * tiling.joined;
-      place(task / blocks, last - 1);
-      for (int o = 0; o < program_.operands; o++) outer_[o] += start * p_.stride(o, last - 1);
-      outerStart_ = 0;
-      outerIndex_[last - 1] = start;
-      rows_ = std::min(tiling.joined, rows - start);
-      run(program_.prologue, static_cast<int>(program_.instructions.size()), rows_ * rowLength_);
+      const int start = static_cast<int>(task % groups) * together;
+      place(task / groups, rowDimension_);
+      for (int o = 0; o < program_.operands; o++) outer_[o] += start * p_.stride(o, rowDimension_);
+      outerIndex_[rowDimension_] = start;
+      rows_ = std::min(together, rows - start);
+      run(program_.prologue, static_cast<int>(program_.instructions.size()), program_.inner ? rows_ : rows_ * rowLength_);
     }
     rows_ = 1;
   }
@@ -131,10 +131,9 @@ class Evaluation {
   }
 
   /** Whether an operand's elements of a block are equally far apart: those of several rows may not be. */
-  bool isOneRow(int operand) const {
-    if (rows_ == 1) return true;
-    const int last = program_.outerRank - 1;
-    return p_.stride(operand, last - 1) == rowLength_ * p_.stride(operand, last);
+  bool isOneRow(int operand, bool loop) const {
+    if (rows_ == 1 || loop != program_.inner) return rows_ == 1 || program_.inner;
+    return p_.stride(operand, rowDimension_) == rowLength_ * p_.stride(operand, columnDimension_);
   }
 
   /** Bytes from one element of a block to the next. */
@@ -144,12 +143,16 @@ class Evaluation {
     for (int i = from; i < to; i++) {
       const Instruction &in = code_[i];
       const Operation operation = operationTable[in.op];
+      if (operation != nullptr && in.x >= reductionOfRows) {
+        reduceRows(in, operation, n);
+        continue;
+      }
       if (operation != nullptr) {
         // The last operation of a value that is stored as it is writes it to where it belongs.
         uint8_t *d = blocks_ + in.d * slotBytes_;
         if (in.x != 0) {
           const int operand = std::abs(in.x) - 1;
-          if (step(operand, in.x < 0) == itemsizes[program_.dtypes[operand]] && isOneRow(operand))
+          if (step(operand, in.x < 0) == itemsizes[program_.dtypes[operand]] && isOneRow(operand, in.x < 0))
             d = in.x < 0 ? inLoop_[operand] : outer_[operand];
         }
         operation(d, slot_[in.a], slot_[in.b], slot_[in.c], n);
@@ -162,6 +165,26 @@ class Evaluation {
       } else
         control(in, n);
     }
+  }
+
+  // One value for each row, to all places of its row.
+  template <class T>
+  void spread(uint8_t *to, const uint8_t *from) const {
+    const int length = rows_ == 1 ? std::min(block_, p_.extents[p_.rank - 1]) : rowLength_;
+    for (int row = 0; row < rows_; row++)
+      std::fill_n(reinterpret_cast<T *>(to) + row * length, length, reinterpret_cast<const T *>(from)[row]);
+  }
+
+  // A reduction along the block, of each of its rows for itself.
+  void reduceRows(const Instruction &in, Operation operation, int n) {
+    uint8_t *const d = blocks_ + in.d * slotBytes_;
+    const bool finishes = (in.x & finishesRows) != 0;
+    const int from = in.x >> 4 & 15, to = in.x & 15;
+    const int length = rows_ == 1 ? n : rowLength_;
+    const size_t step = (finishes ? reductionLanes : length) * from, resultStep = (finishes ? 1 : reductionLanes) * to;
+    for (int row = 0; row < rows_; row++)
+      operation(d + row * resultStep, slot_[in.a] + row * step, nullptr, nullptr, length);
+    slot_[in.d] = d;
   }
 
   void control(const Instruction &in, int n) {
@@ -178,16 +201,21 @@ class Evaluation {
       }
       case control_index: {
         const bool inLoop = in.a != 0;
-        const bool along = inLoop ? program_.inner && in.x == program_.loopRank - 1
-                                  : !program_.inner && in.x == program_.outerRank - 1;
+        const bool along = in.x == (inLoop ? program_.loopRank : program_.outerRank) - 1 && (program_.inner || !inLoop);
         int32_t *const target = reinterpret_cast<int32_t *>(d);
-        const int base = inLoop ? (along ? loopStart_ : index_[in.x]) : along ? outerStart_ : outerIndex_[in.x];
-        if (rows_ > 1 && !inLoop && in.x >= program_.outerRank - 2)
-          for (int row = 0, i = 0; row < rows_; row++)
-            for (int column = 0; column < rowLength_; column++) target[i++] = base + (along ? column : row);
-        else
-          for (int i = 0; i < n; i++) target[i] = base + (along ? i : 0);
         slot_[in.d] = d;
+        if (rows_ > 1 && inLoop == program_.inner) {
+          const int dimension = inLoop ? program_.outerRank + in.x : in.x;
+          if (dimension == columnDimension_ || dimension == rowDimension_) {
+            const int start = dimension == rowDimension_ ? outerIndex_[rowDimension_] : 0;
+            for (int row = 0, i = 0; row < rows_; row++)
+              for (int column = 0; column < rowLength_; column++)
+                target[i++] = start + (dimension == rowDimension_ ? row : column);
+            return;
+          }
+        }
+        const int base = inLoop ? (along ? loopStart_ : index_[in.x]) : along && !program_.inner ? outerStart_ : outerIndex_[in.x];
+        for (int i = 0; i < n; i++) target[i] = base + (along ? i : 0);
         return;
       }
       case control_load: {
@@ -195,12 +223,12 @@ class Evaluation {
         const auto dtype = static_cast<DType>(program_.dtypes[in.x]);
         uint8_t *const source = inLoop ? inLoop_[in.x] : outer_[in.x];
         const intptr_t bytes = step(in.x, inLoop);
-        const bool oneRow = isOneRow(in.x);
+        const bool oneRow = isOneRow(in.x, inLoop);
         const bool asItIs = dtype >= dtypeInt32 && bytes == itemsizes[dtype] && in.b == 0 && oneRow;
         slot_[in.d] = asItIs ? source : d;
         if (asItIs) return;
         if (oneRow) return load(dtype, d, source, bytes, n);
-        const intptr_t rowStep = p_.stride(in.x, program_.outerRank - 2);
+        const intptr_t rowStep = p_.stride(in.x, rowDimension_);
         for (int row = 0; row < rows_; row++)
           load(dtype, d + row * rowLength_ * valueBytes(dtype), source + row * rowStep, bytes, rowLength_);
         return;
@@ -210,31 +238,22 @@ class Evaluation {
         uint8_t *const target = inLoop ? inLoop_[in.x] : outer_[in.x];
         const auto dtype = static_cast<DType>(program_.dtypes[in.x]);
         const intptr_t bytes = step(in.x, inLoop);
-        if (isOneRow(in.x)) {
+        if (isOneRow(in.x, inLoop)) {
           if (slot_[in.a] != target || bytes != itemsizes[dtype]) store(dtype, target, slot_[in.a], bytes, n);
           return;
         }
-        const intptr_t rowStep = p_.stride(in.x, program_.outerRank - 2);
+        const intptr_t rowStep = p_.stride(in.x, rowDimension_);
         for (int row = 0; row < rows_; row++)
           store(dtype, target + row * rowStep, slot_[in.a] + row * rowLength_ * valueBytes(dtype), bytes, rowLength_);
         return;
       }
-      case control_spread: {
-        const int count = std::min(block_, p_.extents[p_.rank - 1]);
-        if (in.b == 8) {
-          uint64_t value;
-          std::memcpy(&value, slot_[in.a], 8);
-          std::fill_n(reinterpret_cast<uint64_t *>(d), count, value);
-        } else {
-          uint32_t value;
-          std::memcpy(&value, slot_[in.a], 4);
-          std::fill_n(reinterpret_cast<uint32_t *>(d), count, value);
-        }
+      case control_spread:
+        if (in.b == 8) spread<uint64_t>(d, slot_[in.a]);
+        else spread<uint32_t>(d, slot_[in.a]);
         slot_[in.d] = d;
         return;
-      }
       case control_start: {
-        const int count = in.c != 0 ? reductionLanes : n;
+        const int count = in.c != 0 ? reductionLanes * rows_ : n;
         std::memcpy(d, slot_[in.a], static_cast<size_t>(count) * in.b);
         slot_[in.d] = d;
         return;
@@ -274,7 +293,7 @@ class Evaluation {
         for (int start = 0; start < extent; start += block_) {
           const int count = std::min(block_, extent - start);
           loopStart_ = start;
-          run(at + 1, end, count);
+          run(at + 1, end, rows_ * count);
           for (int o = 0; o < program_.operands; o++) inLoop_[o] += count * step(o, true);
         }
         for (int o = 0; o < program_.operands; o++) inLoop_[o] -= extent * step(o, true);
@@ -313,6 +332,8 @@ class Evaluation {
   /** Rows of the block, and elements of each, where it has several. */
   int rows_ = 1;
   int rowLength_ = 0;
+  int rowDimension_ = 0;
+  int columnDimension_ = 0;
 };
 
 }  // namespace
@@ -324,7 +345,14 @@ void evaluate(const Program &program, uint8_t *memory, const uint8_t *params) {
   size_t loop = 1;
   for (int d = 0; d < program.loopRank; d++) loop *= parameters.extents[program.outerRank + d];
   const size_t cost = std::max<size_t>(1, loop) * program.cost;
+  const auto inGroups = [&](int dimension, int together, size_t rowCost) {
+    const size_t before = positions / parameters.extents[dimension];
+    parallelFor(before * groupsOf(parameters.extents[dimension], together),
+                std::max<size_t>(1, workPerRange / (rowCost * together)),
+                [&](size_t begin, size_t end) { Evaluation(parameters).joined(begin, end, together); });
+  };
   if (program.inner) {
+    if (const int together = rowsTogether(parameters); together > 1) return inGroups(program.outerRank - 1, together, cost);
     parallelFor(positions, std::max<size_t>(1, workPerRange / cost), [&](size_t begin, size_t end) {
       Evaluation(parameters).across(begin, end);
     });
@@ -339,14 +367,8 @@ void evaluate(const Program &program, uint8_t *memory, const uint8_t *params) {
     return;
   }
   const Tiling tiling = tilingOf(parameters);
-  if (tiling.joined > 1) {
-    const int last = program.outerRank - 1;
-    const size_t before = positions / parameters.extents[last - 1];
-    const size_t elements = static_cast<size_t>(tiling.joined) * parameters.extents[last];
-    parallelFor(before * tiling.tasks(parameters), std::max<size_t>(1, workPerRange / (cost * elements)),
-                [&](size_t begin, size_t end) { Evaluation(parameters).alongRows(begin, end, tiling); });
-    return;
-  }
+  if (tiling.joined > 1)
+    return inGroups(program.outerRank - 2, tiling.joined, cost * parameters.extents[program.outerRank - 1]);
   const size_t extent = std::min(parameters.extents[program.outerRank - 1], tiling.block);
   parallelFor(positions / tiling.rows * tiling.blocksPerRow, std::max<size_t>(1, workPerRange / (cost * tiling.rows * extent)),
               [&](size_t begin, size_t end) { Evaluation(parameters).along(begin, end, tiling); });

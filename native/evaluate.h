@@ -12,6 +12,9 @@ constexpr int reductionLanes = 32;
 /** Coordinates that an operand may have in the parameter block (layout.ts). */
 constexpr int maximumAt = 4;
 
+/** In `x` of reductions along a block: bytes of an element (times 16) and of a partial result, or the other way round at the end. */
+constexpr int reductionOfRows = 0x10000, finishesRows = 0x100;
+
 struct Instruction {
   int32_t op;
   /** Slots: of the result, and of up to three arguments. */

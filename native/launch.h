@@ -37,18 +37,12 @@ struct Parameters {
 
 /** In which blocks the innermost outer dimension is walked. */
 struct Tiling {
-  int block;
-  size_t blocksPerRow;
+  int block = 0;
+  size_t blocksPerRow = 1;
   /** Positions of the dimension before it that belong to a task, one block after the other. */
-  int rows;
+  int rows = 1;
   /** How many whole rows, positions of the dimension before, one block has; above 1 only where rows are short. */
-  int joined;
-
-  /** Blocks of several rows for each position of the dimensions before the last two. */
-  size_t tasks(const Parameters &p) const {
-    const int extent = p.extents[p.program.outerRank - 2];
-    return (static_cast<size_t>(extent) + joined - 1) / joined;
-  }
+  int joined = 1;
 };
 
 /**
@@ -70,6 +64,18 @@ Tiling tilingOf(const Parameters &p) {
     }
   return {block, (static_cast<size_t>(p.extents[last]) + block - 1) / block, rows, 1};
 }
+
+/** How many rows along the loop, positions of the last outer dimension, one block has: above 1 where rows are short. */
+int rowsTogether(const Parameters &p) {
+  if (p.program.outerRank == 0 || p.program.loopRank != 1) return 1;
+  const int length = p.extents[p.rank - 1], block = p.program.block;
+  if (length == 0 || length > block / 4) return 1;
+  // Each row has its partial results, too.
+  return std::min(p.extents[p.program.outerRank - 1], block / std::max(length, reductionLanes));
+}
+
+/** In how many groups of up to `size` the rows of a dimension are taken. */
+size_t groupsOf(int rows, int size) { return (static_cast<size_t>(rows) + size - 1) / size; }
 
 }  // namespace
 }  // namespace ANTORCHA_ISA

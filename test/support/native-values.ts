@@ -73,6 +73,24 @@ for (const dtype of [...floats, torch.int32, torch.int64, torch.uint8, torch.int
     print(`${fn} ${tag}`, base[fn]())
   print(`reduction: softmax ${tag}`, other.softmax(1))
   print(`reduction: softmax of columns ${tag}`, other.softmax(0))
+  print(
+    `reduction: softmax of short rows ${tag}`,
+    other
+      .narrow(1, 0, 1026)
+      .reshape(67 * 27, 38)
+      .softmax(1),
+  )
+  print(
+    `reduction: sums of short rows ${tag}`,
+    other.narrow(1, 0, 1026).reshape(67, 27, 38).at(':', '::2').sum(2),
+  )
+  print(
+    `largest of short rows ${tag}`,
+    base
+      .narrow(1, 0, 1029)
+      .reshape(67 * 147, 7)
+      .amax(1),
+  )
   print(`reduction: variance ${tag}`, other.var(1))
 }
 const x = torch.randn(200, 300)

@@ -50,7 +50,8 @@ export function nativeProgram(arena: Arena, kernel: Kernel, { outer, loop, strid
     return strides.filter((s, o) => s[dim] === 0 || s[dim] === kernel.operands[o].dtype.itemsize).length
   }
   const alongOuter = fits(outerRank - 1, outer[outerRank - 1], outerRank > 1 ? outer[outerRank - 2] : 1)
-  const alongLoop = loopRank === 0 ? -1 : fits(outerRank + loopRank - 1, loop[loopRank - 1])
+  const rows = outerRank > 0 && loopRank === 1 ? outer[outerRank - 1] : 1
+  const alongLoop = loopRank === 0 ? -1 : fits(outerRank + loopRank - 1, loop[loopRank - 1], rows)
   const ways = [
     { inner: true, fit: alongLoop },
     { inner: false, fit: alongOuter },

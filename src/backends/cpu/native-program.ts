@@ -54,6 +54,10 @@ const FIRST_WIDE_DTYPE = dtypeCodes.int32
 const BLOCK_BYTES = 8 * 1024
 const [SMALLEST_BLOCK, LARGEST_BLOCK] = [512, 16384]
 
+/** How reductions along a block say of what and to what (native/evaluate.h). */
+const [REDUCTION_OF_ROWS, FINISHES_ROWS] = [0x10000, 0x100]
+const alongRows = (from: ValueType, to: ValueType) => REDUCTION_OF_ROWS | (width(from) << 4) | width(to)
+
 const width = (type: ValueType) => (type === 'i64' || type === 'f64' ? 8 : 4)
 const numberType = (type: ValueType): NumberType => (type === 'bool' ? 'i32' : type)
 const expensive = new Set(['div', 'sqrt', 'rem'])
@@ -257,7 +261,8 @@ class ProgramWriter {
       const value = this.value(a.value)
       if (a.reduction === null)
         return states.includes(value) ? this.line(`copy_${width(a.type)}`, [value]) : value
-      this.change(`${inner ? 'lanes' : 'each'}_${a.reduction}_${numberType(a.type)}`, states[i], value)
+      const name = `${inner ? 'lanes' : 'each'}_${a.reduction}_${numberType(a.type)}`
+      this.change(name, states[i], value, inner ? { x: alongRows(a.type, types[i]) } : {})
       return -1
     })
     accumulators.forEach((a, i) => {
@@ -271,16 +276,19 @@ class ProgramWriter {
     this.own = new Set()
     accumulators.forEach((a, i) => {
       let result = states[i]
-      if (inner) result = this.line(`finish_${a.reduction}_${numberType(a.type)}`, [result])
+      if (inner)
+        result = this.line(`finish_${a.reduction}_${numberType(a.type)}`, [result], {
+          x: alongRows(types[i], a.type) | FINISHES_ROWS,
+        })
       else if (types[i] !== a.type) result = this.line('narrow_sum_f32', [result])
       this.locals.set(a.id, result)
     })
   }
 
   /** An instruction that changes the block of a value that exists. */
-  private change(name: string, target: number, source: number): void {
+  private change(name: string, target: number, source: number, fields: Line['fields'] = {}): void {
     if (opcode(name) === undefined) throw new Unsupported(name)
-    this.lines.push({ name, d: target, args: [source], fields: {} })
+    this.lines.push({ name, d: target, args: [source], fields })
     this.cost++
   }
 
