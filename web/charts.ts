@@ -1,6 +1,7 @@
 // Pictures of results: the loss curve, the confusion matrix, images of digits, bars of likelihood.
 
 import { type Digits, SIDE } from './digits.ts'
+import type { Losses } from './losses.ts'
 import type { TestResult } from './trainer.ts'
 
 const SVG = 'http://www.w3.org/2000/svg'
@@ -27,18 +28,18 @@ function smoothed(losses: readonly number[]): number[] {
 }
 
 /** Draws the losses of all steps, from 0 up, with a smooth line over them. */
-export function drawCurve(svg: SVGElement, losses: readonly number[]): void {
+export function drawCurve(svg: SVGElement, { points: losses, count, first }: Losses): void {
   svg.replaceChildren()
-  const [left, right, top, bottom] = [40, 592, 10, 196]
-  const highest = Math.max(0.5, Math.ceil(Math.max(...losses.slice(0, 2000), 0) * 2) / 2)
+  const [left, right, top, bottom] = [40, 592, 10, 232]
+  const highest = Math.max(0.5, Math.ceil(Math.max(...losses, 0) * 2) / 2)
   const x = (step: number) => left + ((right - left) * step) / Math.max(1, losses.length - 1)
   const y = (loss: number) => bottom - ((bottom - top) * Math.min(loss, highest)) / highest
   for (const loss of [0, highest / 2, highest]) {
     add(svg, 'line', { class: 'grid', x1: left, x2: right, y1: y(loss), y2: y(loss) })
     add(svg, 'text', { x: left - 6, y: y(loss) + 4, 'text-anchor': 'end' }).textContent = String(loss)
   }
-  add(svg, 'text', { x: left, y: 214 }).textContent = 'step 1'
-  add(svg, 'text', { x: right, y: 214, 'text-anchor': 'end' }).textContent = `step ${losses.length}`
+  add(svg, 'text', { x: left, y: 252 }).textContent = 'step 1'
+  add(svg, 'text', { x: right, y: 252, 'text-anchor': 'end' }).textContent = `step ${count}`
   const path = (values: readonly number[]) =>
     values.map((v, i) => `${x(i).toFixed(1)},${y(v).toFixed(1)}`).join(' ')
   const smooth = smoothed(losses)
@@ -48,9 +49,9 @@ export function drawCurve(svg: SVGElement, losses: readonly number[]): void {
   }
   svg.setAttribute(
     'aria-label',
-    losses.length === 0
+    count === 0
       ? 'Loss over the steps: no step yet'
-      : `Loss over ${losses.length} steps, from ${losses[0].toFixed(2)} to ${smooth[smooth.length - 1].toFixed(2)}`,
+      : `Loss over ${count} steps, from ${first.toFixed(2)} to ${smooth[smooth.length - 1].toFixed(2)}`,
   )
 }
 
@@ -67,7 +68,7 @@ export function drawConfusion(table: HTMLTableElement, { confusion }: TestResult
   table.replaceChildren()
   table.createCaption().textContent = 'Rows: the digit; columns: the guess'
   const head = table.createTHead().insertRow()
-  cell(head, 'th', '')
+  cell(head, 'td', '')
   for (let digit = 0; digit < 10; digit++) cell(head, 'th', String(digit), 'col')
   const body = table.createTBody()
   confusion.forEach((counts, label) => {

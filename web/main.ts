@@ -4,6 +4,7 @@ import * as torch from '../src/index.ts'
 import { Board } from './board.ts'
 import { drawConfusion, drawCurve, drawShares, drawWrong } from './charts.ts'
 import { loadDigits } from './digits.ts'
+import { Losses } from './losses.ts'
 import { Trainer } from './trainer.ts'
 
 function find<T extends Element>(id: string): T {
@@ -19,7 +20,7 @@ const curve = find<SVGElement>('curve')
 
 const digits = await loadDigits()
 const trainer = new Trainer(digits.training, digits.test)
-let losses: number[] = []
+let losses = new Losses()
 let running = false
 /** The work on the network under way: one thing at a time. */
 let busy: Promise<unknown> = Promise.resolve()
@@ -51,9 +52,10 @@ async function showTest(): Promise<void> {
 }
 
 function showSteps(perSecond: number | null): void {
-  find<HTMLElement>('step').textContent = String(losses.length)
-  find<HTMLElement>('loss').textContent = losses.length === 0 ? '–' : losses[losses.length - 1].toFixed(4)
+  find<HTMLElement>('step').textContent = String(losses.count)
+  find<HTMLElement>('loss').textContent = losses.count === 0 ? '–' : losses.last.toFixed(4)
   find<HTMLElement>('speed').textContent = perSecond === null ? '–' : perSecond.toFixed(0)
+  find<HTMLElement>('memory').textContent = trainer.memory
   drawCurve(curve, losses)
 }
 
@@ -61,7 +63,7 @@ async function trainUntilStopped(): Promise<void> {
   say(`Training on ${device.selectedOptions[0].textContent} …`)
   let [shown, count] = [performance.now(), 0]
   while (running) {
-    losses.push(await trainer.step())
+    losses.add(await trainer.step())
     count++
     const now = performance.now()
     if (now - shown > 100) {
@@ -69,14 +71,14 @@ async function trainUntilStopped(): Promise<void> {
       ;[shown, count] = [now, 0]
       await nextFrame()
     }
-    if (losses.length % trainer.stepsPerEpoch === 0) {
+    if (losses.count % trainer.stepsPerEpoch === 0) {
       await showTest()
       await nextFrame()
     }
   }
   showSteps(null)
   await showTest()
-  say(`Stopped after ${losses.length} steps.`)
+  say(`Stopped after ${losses.count} steps.`)
 }
 
 async function guess(): Promise<void> {
@@ -96,7 +98,7 @@ async function open(file: File): Promise<void> {
   const state = await torch.loadAsync<ReadonlyMap<string, torch.Tensor>>(file)
   if (!(state instanceof Map)) throw new Error(`${file.name} holds no parameters (a state dict)`)
   trainer.load(state)
-  losses = []
+  losses = new Losses()
   showSteps(null)
   await showTest()
   say(`Opened ${file.name}.`)
@@ -134,7 +136,7 @@ function interrupt(work: () => Promise<void>): void {
 find<HTMLButtonElement>('reset').addEventListener('click', () =>
   interrupt(async () => {
     trainer.reset()
-    losses = []
+    losses = new Losses()
     showSteps(null)
     await showTest()
     say('The network has forgotten everything.')
@@ -159,6 +161,8 @@ input.addEventListener('change', () => {
 
 const drop = find<HTMLElement>('drop')
 addEventListener('dragover', (event) => {
+  // Text and pictures of the page are dragged over it, too.
+  if (!event.dataTransfer?.types.includes('Files')) return
   event.preventDefault()
   drop.hidden = false
 })
@@ -166,10 +170,11 @@ addEventListener('dragleave', (event) => {
   if (event.relatedTarget === null) drop.hidden = true
 })
 addEventListener('drop', (event) => {
+  const [file] = event.dataTransfer?.files ?? []
+  if (file === undefined) return
   event.preventDefault()
   drop.hidden = true
-  const [file] = event.dataTransfer?.files ?? []
-  if (file !== undefined) interrupt(() => open(file))
+  interrupt(() => open(file))
 })
 
 showSteps(null)

@@ -98,6 +98,13 @@ export class Trainer {
     return (await loss.itemAsync()) as number
   }
 
+  /** What tensors and memory kept for later ones take on the device: `3.5 MiB`. */
+  get memory(): string {
+    if (this.device === 'cpu') return /reserved +(.*)/.exec(torch.memorySummary())![1]
+    const { usedBytes, cachedBytes } = torch.webgpu.statistics()
+    return `${((usedBytes + cachedBytes) / 2 ** 20).toFixed(1)} MiB`
+  }
+
   /** Guesses all test images. */
   async run(): Promise<TestResult> {
     const guesses = await torch.noGrad(() => this.model(this.testImages).argmax(1)).dataAsync()

@@ -1,12 +1,17 @@
 // The web page in a real browser: trains, shows, classifies a drawing, saves and opens files, works by keyboard.
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type * as axeTypes from 'axe-core'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import * as torch from '../../src/index.ts'
 import { chromiumPath, type Served, serve, startBrowser, warnWithoutChromium } from '../support/browser.ts'
+
+// What the page has once axe was loaded into it.
+declare const axe: typeof axeTypes
 
 warnWithoutChromium()
 
@@ -146,7 +151,39 @@ describe.skipIf(chromiumPath() === null)('the web page', () => {
     expect(await correct()).toBe(before)
   })
 
-  test('trains on WebGPU', async () => {
+  test.each(['light', 'dark'] as const)(
+    'has no barrier that axe finds, in %s colours',
+    async (colorScheme) => {
+      await page.emulateMedia({ colorScheme })
+      await page.addScriptTag({ path: createRequire(import.meta.url).resolve('axe-core/axe.min.js') })
+      const found = await page.evaluate(async () => {
+        const { violations } = await axe.run()
+        return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' ')}`)
+      })
+      await page.emulateMedia({ colorScheme: 'light' })
+      expect(found).toEqual([])
+    },
+  )
+
+  test('can be used without a mouse: every control is reached by Tab, and visible when it is', async () => {
+    await page.locator('#device').focus()
+    const reached: string[] = []
+    for (let i = 0; i < 7; i++) {
+      reached.push(
+        await page.evaluate(() => {
+          const element = document.activeElement as HTMLElement
+          const shown = element.id === 'open' ? element.previousElementSibling! : element
+          return `${element.id} ${getComputedStyle(shown).outlineStyle}`
+        }),
+      )
+      await page.keyboard.press('Tab')
+    }
+    expect(reached).toEqual(
+      ['device', 'train', 'reset', 'save', 'open', 'pad', 'wipe'].map((id) => `${id} solid`),
+    )
+  })
+
+  test('trains on WebGPU, 2,000 steps in the memory of the first 200, give or take 24 MiB', async () => {
     const option = page.locator('#device option[value=webgpu]')
     if (await option.isDisabled()) {
       console.warn('\n*** Skipped: this Chromium has no WebGPU. ***\n')
@@ -155,7 +192,12 @@ describe.skipIf(chromiumPath() === null)('the web page', () => {
     await page.locator('#device').selectOption('webgpu')
     await page.waitForFunction(() => document.getElementById('status')!.textContent!.includes('is on WebGPU'))
     const before = await correct()
-    await trainFor(30)
+    const memory = async () => Number.parseFloat(await page.locator('#memory').innerText())
+    await trainFor(200)
+    const early = await memory()
+    await trainFor(1800)
+    expect(early).toBeGreaterThan(0)
+    expect(await memory()).toBeLessThan(early + 24)
     expect(await correct()).toBeGreaterThan(before - 20)
   })
 
