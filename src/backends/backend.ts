@@ -56,6 +56,15 @@ export interface Backend {
   read?(allocation: Allocation, offset: number, nbytes: number): Promise<Uint8Array>
   /** The bytes, where JavaScript wrote them and no kernel has changed them since; else null. Not to be written to. */
   known?(allocation: Allocation): Uint8Array | null
+  /**
+   * Computes in JavaScript, at its place in the order of work: `run` gets the bytes of the inputs and gives all bytes of the
+   * outputs. What it throws, the next read rejects with.
+   */
+  compute?(
+    inputs: readonly Allocation[],
+    outputs: readonly Allocation[],
+    run: (inputs: readonly Uint8Array[]) => readonly Uint8Array[],
+  ): void
   /** A faster way between open files and this device's memory than Node's own; null where there is none. */
   fileTransfers?(): FileTransfers | null
   /** Why there can be no tensors of a dtype, or null where there can. */

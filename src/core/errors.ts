@@ -35,6 +35,9 @@ export class NotImplementedError extends TorchError {
   override name = 'NotImplementedError'
 }
 
+/** A kernel that a device cannot compute, though others can. */
+export class UnsupportedKernelError extends RuntimeError {}
+
 /** PyTorch's AssertionError. */
 export class AssertionError extends TorchError {
   override name = 'AssertionError'

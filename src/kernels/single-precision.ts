@@ -1,6 +1,6 @@
 // Kernels for devices without float64: the same computation with every f64 value computed as f32.
 
-import { RuntimeError } from '../core/errors.ts'
+import { UnsupportedKernelError } from '../core/errors.ts'
 import { type Expr, isFloat, type ValueType } from './expr.ts'
 import type { Kernel, Stage, Store } from './kernel.ts'
 
@@ -52,7 +52,7 @@ export function singlePrecision(kernel: Kernel): readonly Stage[] {
       }
       case 'bitcast':
         if (e.type === 'f64' || e.a.type === 'f64')
-          throw new RuntimeError(
+          throw new UnsupportedKernelError(
             `${kernel.name}: this computation looks at the bits of float64 numbers, which this device does not have; do it on the CPU`,
           )
         return { ...e, a: narrow(e.a) }

@@ -4,7 +4,7 @@ import { type DType, float64, int32, scalarTypeName } from '../core/dtype.ts'
 import { RuntimeError } from '../core/errors.ts'
 import { broadcastSizes, formatSizes, numelOf } from '../core/shape.ts'
 import { to } from '../ops/conversion.ts'
-import { needHost } from '../ops/host.ts'
+import { computeLater, onHost } from '../ops/host.ts'
 import { emptyTensor } from '../ops/launch.ts'
 import { checkTensor } from '../ops/op.ts'
 import { expand } from '../ops/views.ts'
@@ -36,7 +36,14 @@ export function eachItem(
   const batch = first.sizes.slice(0, first.ndim - ranks[0])
   if (first.device.type === 'meta')
     return outputs.map((o) => emptyTensor([...batch, ...o.sizes], o.dtype, first.device))
-  const sources = inputs.map((x) => data(to(needHost('linalg', x.detach()), float64)) as Float64Array)
+  const known = inputs.map((x) => onHost(x.detach()))
+  if (known.includes(null))
+    return computeLater(
+      inputs.map((x) => x.detach()),
+      outputs.map(({ sizes, dtype }) => ({ sizes: [...batch, ...sizes], dtype })),
+      (values) => eachItem(values, ranks, outputs, f),
+    )
+  const sources = known.map((x) => data(to(x!, float64)) as Float64Array)
   const inputCounts = inputs.map((x, i) => numelOf(x.sizes.slice(x.ndim - ranks[i])))
   const counts = outputs.map((o) => numelOf(o.sizes))
   const n = numelOf(batch)
@@ -103,7 +110,16 @@ export function broadcastBatches(
 /** Throws a LinAlgError for the first matrix about which an algorithm complained. */
 export function checkInfo(infos: Tensor, message: (code: number) => string): void {
   if (infos.device.type === 'meta') return
-  const codes = data(infos) as Int32Array
+  const known = onHost(infos)
+  if (known === null) {
+    // As PyTorch does on a GPU, except that it waits: the next value that is awaited tells.
+    computeLater([infos], [], ([values]) => {
+      checkInfo(values, message)
+      return []
+    })
+    return
+  }
+  const codes = data(known) as Int32Array
   const bad = codes.findIndex((code) => code !== 0)
   if (bad < 0) return
   const [name, ...rest] = message(codes[bad]).split(': ')

@@ -135,6 +135,17 @@ describe.skipIf(!available)('on the GPU', () => {
       })
   })
 
+  test('what shaders cannot do is computed in JavaScript, in its place between the launches', () => {
+    const { differences, error, afterwards } = run<{
+      differences: number[]
+      error: string
+      afterwards: number[]
+    }>('computing')
+    for (const difference of differences) expect(difference).toBeLessThan(1e-4)
+    expect(error).toContain('LinAlgError: linalg.inv: The diagonal element 1 is zero')
+    expect(afterwards).toEqual([2, 2])
+  })
+
   test('a captured step is replayed with the values of eager mode', () => {
     const { eager, captured } = run<Record<string, { found: number[]; replays: number }>>('capture')
     expect(captured.replays).toBe(7)

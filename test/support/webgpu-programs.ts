@@ -280,6 +280,33 @@ const programs: Record<string, () => Promise<unknown>> = {
     return { eager: await losses(false), captured: await losses(true) }
   },
 
+  /** Matrices and functions that no shader has, between launches: differences from the CPU, and what a singular matrix does. */
+  async computing() {
+    const [a, ones] = [torch.randn(4, 4), torch.ones(4, 1)]
+    const results = async (where: string) => {
+      const x = a.clone().to(where).requiresGrad_()
+      const y = torch.linalg.inv(x.add(1).mul(2)).add(3).mul(torch.special.besselJ0(x.detach()))
+      const z = torch.linalg
+        .solve(x.mul(2), ones.to(where))
+        .sum()
+        .add(torch.linalg.det(x.mul(1)))
+      y.sum().add(z).backward()
+      const [, s] = torch.linalg.svd(x.detach().mul(1))
+      return Promise.all(
+        [y, z, x.grad!, s, torch.igamma(x.detach().abs(), x.detach().exp())].map((t) => t.detach().cpu()),
+      )
+    }
+    const [cpu, gpu] = [await results('cpu'), await results(device)]
+    return {
+      differences: cpu.map((expected, i) => {
+        const scale = Math.max(1, Number(expected.abs().max().item()))
+        return Number(gpu[i].sub(expected).abs().max().item()) / scale
+      }),
+      error: await messageOf(() => torch.linalg.inv(torch.zeros(2, 2, { device }).mul(1)).cpu()),
+      afterwards: await torch.ones(2, { device }).add(1).tolistAsync(),
+    }
+  },
+
   /** Products of the half types, their largest difference from the CPU in units of the last place of the largest value. */
   async halfProducts() {
     const differences: number[] = []

@@ -1,7 +1,7 @@
 // Writes scalar expressions as WGSL. Values used more than once get a name. Expressions in f64 do not come here
 // (kernels/single-precision.ts); 64-bit integers are pairs of words (int64.ts).
 
-import { RuntimeError } from '../../core/errors.ts'
+import { UnsupportedKernelError } from '../../core/errors.ts'
 import type { BinaryName, Expr, ValueType } from '../../kernels/expr.ts'
 import type { Kernel } from '../../kernels/kernel.ts'
 import { loadText } from './elements.ts'
@@ -150,7 +150,7 @@ export class ExpressionWriter {
       case 'math': {
         const form = functionFor(e)
         if (form === null)
-          throw new RuntimeError(
+          throw new UnsupportedKernelError(
             `${this.kernel.name}: the function ${e.fn} is not available on WebGPU; compute it on the CPU: await x.cpu()`,
           )
         return typeof form === 'string'

@@ -2,16 +2,25 @@
 // they wait. Memory gets its buffer, and gives it back, at its place in this order.
 
 import { RuntimeError } from '../../core/errors.ts'
-import { obstacle, onLost, ready, start, usage } from './device.ts'
+import { lostCount, obstacle, onLost, ready, start, usage } from './device.ts'
 import { type Dispatch, Run } from './merging.ts'
 import { type Pipeline, PipelineLayouts } from './pipelines.ts'
 import { BufferPool, type Memory, type PooledBuffer, sizeClass } from './pool.ts'
 import { BLOCK_ALIGNMENT } from './shader-text.ts'
 
+/** JavaScript at its place in the order of work. */
+interface Computation {
+  readonly kind: 'compute'
+  readonly inputs: readonly Memory[]
+  readonly outputs: readonly Memory[]
+  readonly run: (inputs: readonly Uint8Array[]) => readonly Uint8Array[]
+}
+
 type Command =
   | Dispatch
   | { readonly kind: 'upload'; readonly memory: Memory; readonly bytes: Uint8Array }
   | { readonly kind: 'free'; readonly memory: Memory }
+  | Computation
   | {
       readonly kind: 'read'
       readonly memory: Memory
@@ -44,6 +53,8 @@ export class CommandQueue {
   private readonly staging = new Map<number, GPUBuffer[]>()
   private scheduled = false
   private failure: Error | null = null
+  /** Commands wait for JavaScript that is between them. */
+  private computing = false
 
   constructor() {
     this.pool = new BufferPool(() => this.generation++)
@@ -99,6 +110,12 @@ export class CommandQueue {
     })
   }
 
+  /** Runs JavaScript once everything before is done; everything after waits for it. Of outputs it gives all bytes. */
+  compute(inputs: readonly Memory[], outputs: readonly Memory[], run: Computation['run']): void {
+    for (const output of outputs) output.host = null
+    this.push({ kind: 'compute', inputs, outputs, run })
+  }
+
   private push(command: Command): void {
     this.commands.push(command)
     if (this.scheduled) return
@@ -112,7 +129,7 @@ export class CommandQueue {
 
   /** Submits what was gathered; where there is no device yet, when it is there. */
   flush(): void {
-    if (this.commands.length === 0) return
+    if (this.commands.length === 0 || this.computing) return
     const device = ready()
     if (device === null) {
       const why = obstacle()
@@ -159,7 +176,14 @@ export class CommandQueue {
   }
 
   private encode(device: GPUDevice): void {
-    const { commands, pool } = this
+    const { pool } = this
+    // What follows JavaScript waits for it.
+    const stop = this.commands.findIndex(({ kind }) => kind === 'compute')
+    const computation = stop < 0 ? null : (this.commands[stop] as Computation)
+    const commands = (stop < 0 ? this.commands : this.commands.slice(0, stop)) as Exclude<
+      Command,
+      Computation
+    >[]
     const layouts = this.layouts!
     const batch = ++this.batch
     const parameters = this.parameterBuffer(device)
@@ -240,21 +264,59 @@ export class CommandQueue {
     }
     endRun()
     endPass()
+    const inputs = (computation?.inputs ?? []).map((memory) => {
+      const nbytes = Math.ceil(memory.nbytes / 4) * 4
+      const buffer = this.takeStaging(device, nbytes)
+      encoder.copyBufferToBuffer(buffersOf(memory).buffer, 0, buffer, 0, nbytes)
+      return buffer
+    })
     device.queue.submit([encoder.finish()])
     this.counts.submissions++
-    this.forgetCommands()
+    if (computation === null) this.forgetCommands()
+    else {
+      // Parameter blocks of what follows stay where they are.
+      this.commands = this.commands.slice(stop + 1)
+      this.computing = true
+      void this.continueAfter(computation, inputs)
+    }
     for (const read of reads) void this.finish(read.command, read.buffer)
+  }
+
+  /** Runs JavaScript between commands, then goes on with those that wait for it. */
+  private async continueAfter(
+    { inputs, outputs, run }: Computation,
+    buffers: readonly GPUBuffer[],
+  ): Promise<void> {
+    const era = lostCount()
+    try {
+      const bytes = await Promise.all(buffers.map((buffer, i) => this.take(buffer, inputs[i].nbytes)))
+      const results = run(bytes)
+      const uploads = outputs.map((memory, i) => ({ kind: 'upload' as const, memory, bytes: results[i] }))
+      // Of a lost device nothing is left to go on with.
+      if (era === lostCount()) this.commands = [...uploads, ...this.commands]
+    } catch (error) {
+      this.failure ??= error as Error
+    }
+    this.computing = false
+    this.flush()
+  }
+
+  /** The bytes that were copied to a staging buffer, which is kept for later. */
+  private async take(buffer: GPUBuffer, nbytes: number): Promise<Uint8Array> {
+    const whole = Math.ceil(nbytes / 4) * 4
+    await buffer.mapAsync(1, 0, whole)
+    const bytes = new Uint8Array(buffer.getMappedRange(0, whole)).slice(0, nbytes)
+    buffer.unmap()
+    const list = this.staging.get(buffer.size)
+    if (list === undefined) this.staging.set(buffer.size, [buffer])
+    else if (list.length < 4) list.push(buffer)
+    else buffer.destroy()
+    return bytes
   }
 
   private async finish(command: Extract<Command, { kind: 'read' }>, buffer: GPUBuffer): Promise<void> {
     try {
-      await buffer.mapAsync(1, 0, command.nbytes)
-      const bytes = new Uint8Array(buffer.getMappedRange(0, command.nbytes)).slice()
-      buffer.unmap()
-      const list = this.staging.get(buffer.size)
-      if (list === undefined) this.staging.set(buffer.size, [buffer])
-      else if (list.length < 4) list.push(buffer)
-      else buffer.destroy()
+      const bytes = await this.take(buffer, command.nbytes)
       const { failure } = this
       this.failure = null
       if (failure !== null) command.failed(failure)

@@ -1,14 +1,14 @@
 // The WebGPU backend: allocations, launches and reads, in the order of the command queue. Nothing here waits.
 
 import { allDTypes, type DType, uint8 } from '../../core/dtype.ts'
-import { OutOfMemoryError, RuntimeError } from '../../core/errors.ts'
+import { OutOfMemoryError, RuntimeError, UnsupportedKernelError } from '../../core/errors.ts'
 import { type Kernel, KernelBuilder, type Launch } from '../../kernels/kernel.ts'
 import { type Allocation, type Backend, backendFor } from '../backend.ts'
 import { flatLaunch } from '../launch-shape.ts'
 import { recording } from '../recording.ts'
 import { lostCount, obstacle, ready } from './device.ts'
 import { putScalar } from './parameters.ts'
-import { planned } from './plan.ts'
+import { type Planned, planned } from './plan.ts'
 import { GpuAllocation, type Memory } from './pool.ts'
 import { CommandQueue } from './queue.ts'
 
@@ -18,6 +18,8 @@ const LEAST_BALLAST = 4096
 const MOST_KNOWN = 4 * 2 ** 20
 
 const consecutive: readonly number[] = [1]
+/** Marks kernels that no shader can compute. */
+const onHostKey = 'webgpu:host'
 
 class WebGpuBackend implements Backend {
   readonly type = 'webgpu' as const
@@ -99,8 +101,13 @@ class WebGpuBackend implements Backend {
       if (number < 0) number = memories.push(memory) - 1
       numbers.push(number)
     }
-    checkCount(kernel, memories.length)
-    const { pipeline, layout, words, x, y } = planned(kernel, launch, numbers)
+    const plan = this.planOf(kernel, launch, numbers, memories.length)
+    if (plan === null) {
+      this.launchOnHost(kernel, launch, numbers, memories)
+      for (const copy of copies) this.free(copy)
+      return
+    }
+    const { pipeline, layout, words, x, y } = plan
     const block = this.queue.block(pipeline.blockSize)
     block.words.set(words, block.start)
     for (let o = 0; o < operands.length; o++) block.words[block.start + layout.offset(o)] = operands[o].offset
@@ -108,6 +115,61 @@ class WebGpuBackend implements Backend {
       putScalar(block.words, block.start + layout.scalar(i), kernel.scalars[i], launch.scalars[i])
     this.queue.dispatch(pipeline, memories, block.start, x, y)
     for (const copy of copies) this.free(copy)
+  }
+
+  /** The plan of a launch, or null where a shader cannot do it: it needs doubles, or a function that was never written in WGSL. */
+  private planOf(kernel: Kernel, launch: Launch, numbers: readonly number[], count: number): Planned | null {
+    if (kernel.compiled.has(onHostKey) || !fits(count)) return null
+    try {
+      return planned(kernel, launch, numbers)
+    } catch (error) {
+      if (!(error instanceof UnsupportedKernelError)) throw error
+      kernel.compiled.set(onHostKey, true)
+      return null
+    }
+  }
+
+  /** Has the CPU run a launch once the values are there; slow, but it works, and in the right order. */
+  private launchOnHost(
+    kernel: Kernel,
+    { operands, scalars, ...space }: Launch,
+    numbers: readonly number[],
+    memories: readonly Memory[],
+  ): void {
+    const written = memories.filter((_, m) =>
+      numbers.some((number, o) => number === m && kernel.operands[o].access !== 'read'),
+    )
+    const given = [...scalars]
+    const accesses = operands.map((operand) => ({ ...operand }))
+    this.queue.compute(memories, written, (bytes) => {
+      const host = backendFor('cpu')
+      const allocations = bytes.map((part) => {
+        const allocation = host.allocate(part.byteLength)
+        host.bytes!(allocation).set(part)
+        return allocation
+      })
+      try {
+        const moved = accesses.map((access, o) => ({ ...access, storage: allocations[numbers[o]] }))
+        host.launch(kernel, { ...space, operands: moved, scalars: given })
+        return written.map((memory) =>
+          host.bytes!(allocations[memories.indexOf(memory)]).slice(0, memory.nbytes),
+        )
+      } finally {
+        for (const allocation of allocations) host.free(allocation)
+      }
+    })
+  }
+
+  compute(
+    inputs: readonly Allocation[],
+    outputs: readonly Allocation[],
+    run: (inputs: readonly Uint8Array[]) => readonly Uint8Array[],
+  ): void {
+    if (recording.recorder !== null) for (const input of inputs) recording.recorder.accessed(input)
+    const why = obstacle()
+    if (why !== null) throw why
+    const memoriesOf = (list: readonly Allocation[]) => list.map((one) => memoryIn(one as GpuAllocation))
+    this.queue.compute(memoriesOf(inputs), memoriesOf(outputs), run)
   }
 
   launchFlat(
@@ -171,13 +233,9 @@ class WebGpuBackend implements Backend {
   }
 }
 
-/** Throws where a shader would bind more buffers than the device allows; every device allows 8. */
-function checkCount(kernel: Kernel, count: number): void {
-  const most = count <= 8 ? 8 : (ready()?.limits.maxStorageBuffersPerShaderStage ?? count)
-  if (count > most)
-    throw new RuntimeError(
-      `${kernel.name}: works on ${count} tensors at once, and this GPU allows ${most}; do it on the CPU: await x.cpu()`,
-    )
+/** Whether a shader may bind so many buffers; every device allows 8. */
+function fits(count: number): boolean {
+  return count <= 8 || count <= (ready()?.limits.maxStorageBuffersPerShaderStage ?? 8)
 }
 
 /** The memory of an allocation. Throws where it was given back. */
