@@ -10,7 +10,7 @@ import {
   start,
 } from './backends/webgpu/device.ts'
 import { webgpuBackend } from './backends/webgpu/webgpu.ts'
-import { ValueError } from './core/errors.ts'
+import { RuntimeError, ValueError } from './core/errors.ts'
 
 export type { AdapterInfo, AdapterOptions } from './backends/webgpu/device.ts'
 
@@ -27,11 +27,24 @@ export async function isAvailable(): Promise<boolean> {
 /**
  * Asks for the GPU, with a choice of adapter. Nobody has to call it: the first tensor on `webgpu` asks for the browser's
  * choice. After the device was lost it asks for a new one.
- * @throws RuntimeError that says what to install or do where there is none; RuntimeError where a device is already in use
+ * @throws ValueError for an unknown preference; RuntimeError that says what to install or do where there is none; RuntimeError where a device is already in use
  * and options are given.
  */
 export async function init(options: AdapterOptions = {}): Promise<AdapterInfo> {
+  const { powerPreference } = options
+  if (
+    powerPreference !== undefined &&
+    powerPreference !== 'low-power' &&
+    powerPreference !== 'high-performance'
+  )
+    throw new ValueError(
+      `webgpu.init(): powerPreference is 'low-power' or 'high-performance', got '${powerPreference}'`,
+    )
   if (ready() === null) retry()
+  else if (Object.keys(options).length > 0)
+    throw new RuntimeError(
+      `webgpu.init(): a device is already in use (${adapterInfo()!.description}), so options come too late: call it before anything else uses 'webgpu'`,
+    )
   await start(options)
   return adapterInfo()!
 }

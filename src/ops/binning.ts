@@ -11,6 +11,7 @@ import { Tensor } from '../tensor/tensor.ts'
 import { to } from './conversion.ts'
 import { fullTensor } from './creation.ts'
 import { searchOnDevice } from './device-search.ts'
+import { areKnown, computeLater } from './host.ts'
 import { gather } from './indexing.ts'
 import { emptyTensor } from './launch.ts'
 import { checkTensor, type FunctionInfo, fn } from './op.ts'
@@ -199,6 +200,10 @@ export const histc: Histc & FunctionInfo = fn<Histc>(
     if (bins <= 0)
       throw new RuntimeError(`torch.histogram(): bins must be > 0, but got ${bins} for dimension 0`)
     if (min > max) throw new RuntimeError('torch.histc: max must be larger than min')
+    if (!areKnown([x]))
+      return computeLater([x.detach()], [{ sizes: [bins], dtype: x.dtype }], ([known]) => [
+        histc(known, { bins, min, max }),
+      ])[0]
     const elements = data(x)
     let [low, high] = min === max && elements.length > 0 ? extent(elements as Float64Array) : [min, max]
     if (!Number.isFinite(low) || !Number.isFinite(high))

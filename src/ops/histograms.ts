@@ -7,7 +7,7 @@ import { data, writeData } from '../tensor/data.ts'
 import { type NamedResult, namedResult } from '../tensor/return-types.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { linspace } from './creation.ts'
-import { needHost } from './host.ts'
+import { areKnown, computeLater, onHost } from './host.ts'
 import { emptyTensor } from './launch.ts'
 import { checkTensor, type FunctionInfo, fn } from './op.ts'
 import { diff } from './scan.ts'
@@ -40,11 +40,15 @@ function edgesOf(
     return bins
   }
   if (!(bins > 0)) throw new RuntimeError(`${name}(): bins must be > 0, but got ${bins} for dimension 0`)
+  if (range === null && !areKnown([values]))
+    return computeLater([values.detach()], [{ sizes: [bins + 1], dtype: values.dtype }], ([known]) => [
+      edgesOf(name, known, bins, null),
+    ])[0]
   // Of no elements PyTorch says 0 to 1.
   let [low, high] = [0, 1]
   if (range !== null) [low, high] = range
   else if (values.numel() > 0) {
-    const known = needHost(name, values)
+    const known = onHost(values)!
     ;[low, high] = [Number(known.min().item()), Number(known.max().item())]
   }
   if (!Number.isFinite(low) || !Number.isFinite(high))
@@ -80,13 +84,10 @@ function count(
   { weight, density = false }: HistogramOptions,
 ): Tensor {
   const columns = edges.length
-  const values = numbersOf(rows)
-  const lists = edges.map(numbersOf)
-  const sizes = lists.map((list) => list.length - 1)
+  const sizes = edges.map((list) => list.sizes[0] - 1)
   const strides = contiguousStrides(sizes)
-  const weights = weight ? numbersOf(weight) : null
   const n = rows.sizes[0]
-  if (weights !== null && weights.length !== n)
+  if (weight && weight.numel() !== n)
     throw new RuntimeError(
       `${name}(): if weight tensor is provided it should have the same shape as the input tensor excluding its innermost dimension`,
     )
@@ -94,17 +95,12 @@ function count(
     throw new RuntimeError(
       `${name}(): if weight tensor is provided, input tensor and weight tensor should have the same dtype`,
     )
-  const counts = new Float64Array(numelOf(sizes))
-  for (let i = 0; i < n; i++) {
-    let place = 0
-    for (let d = 0; d < columns && place >= 0; d++) {
-      const bin = binOf(values[i * columns + d], lists[d])
-      place = bin < 0 ? -1 : place + bin * strides[d]
-    }
-    if (place >= 0) counts[place] += weights === null ? 1 : weights[i]
-  }
-  const result = emptyTensor(sizes, rows.dtype, rows.device)
-  writeData(result, counts)
+  const inputs = [rows, ...edges, ...(weight ? [weight] : [])].map((x) => x.detach())
+  const result = areKnown(inputs)
+    ? counted(inputs, columns, sizes, strides)
+    : computeLater(inputs, [{ sizes, dtype: rows.dtype }], (known) => [
+        counted(known, columns, sizes, strides),
+      ])[0]
   if (!density) return result
   return edges.reduce(
     (histogram, list, d) =>
@@ -116,6 +112,30 @@ function count(
       ),
     result.div(result.sum()),
   )
+}
+
+// The counts themselves, of rows, edges and perhaps weights.
+function counted(
+  [rows, ...others]: readonly Tensor[],
+  columns: number,
+  sizes: readonly number[],
+  strides: readonly number[],
+): Tensor {
+  const values = numbersOf(rows)
+  const lists = others.slice(0, columns).map(numbersOf)
+  const weights = others.length > columns ? numbersOf(others[columns]) : null
+  const counts = new Float64Array(numelOf(sizes))
+  for (let i = 0; i < rows.sizes[0]; i++) {
+    let place = 0
+    for (let d = 0; d < columns && place >= 0; d++) {
+      const bin = binOf(values[i * columns + d], lists[d])
+      place = bin < 0 ? -1 : place + bin * strides[d]
+    }
+    if (place >= 0) counts[place] += weights === null ? 1 : weights[i]
+  }
+  const result = emptyTensor(sizes, rows.dtype, rows.device)
+  writeData(result, counts)
+  return result
 }
 
 function checkInput(name: string, x: Tensor): void {

@@ -32,6 +32,11 @@ export function needHost(name: string, x: Tensor): Tensor {
   return host
 }
 
+/** Whether JavaScript knows the values of all these tensors at once. */
+export function areKnown(tensors: readonly Tensor[]): boolean {
+  return tensors.every((x) => onHost(x) !== null)
+}
+
 /** The shape and dtype of a result that is known before its values are. */
 export interface ResultShape {
   readonly sizes: readonly number[]

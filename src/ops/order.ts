@@ -6,7 +6,7 @@ import { hostStep } from '../backends/recording.ts'
 import { int32, int64 } from '../core/dtype.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { contiguous, to } from './conversion.ts'
-import { needHost } from './host.ts'
+import { areKnown, computeLater, needHost } from './host.ts'
 import { emptyTensor } from './launch.ts'
 
 /** Which places of the sorted order are wanted. */
@@ -30,6 +30,14 @@ export function atPlaces(
   { descending = false, count, from = () => 0, narrow = false }: Places,
 ): { values: Tensor; positions: Tensor } {
   const sizes = x.sizes.map((size, d) => (d === dim ? count : size))
+  if (x.device.type !== 'meta' && !areKnown([x])) {
+    const shapes = [x.dtype, narrow ? int32 : int64].map((dtype) => ({ sizes, dtype }))
+    const [values, positions] = computeLater([x], shapes, ([known]) => {
+      const found = atPlaces(known, dim, { descending, count, from, narrow })
+      return [found.values, found.positions]
+    })
+    return { values, positions }
+  }
   const source = x.device.type === 'meta' ? x : contiguous(needHost('sort', x))
   const values = emptyTensor(sizes, x.dtype, source.device)
   const positions = emptyTensor(sizes, narrow ? int32 : int64, source.device)

@@ -1,6 +1,6 @@
 // Positions and selections: argwhere, isin, combinations, unravelIndex, and filling.
 
-import { int64 } from '../core/dtype.ts'
+import { bool, int64 } from '../core/dtype.ts'
 import { RuntimeError, ValueError } from '../core/errors.ts'
 import { resultType } from '../core/promotion.ts'
 import { formatSizes } from '../core/shape.ts'
@@ -8,7 +8,7 @@ import { data, writeData } from '../tensor/data.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { clone, to } from './conversion.ts'
 import { fullTensor, tensor as makeTensor } from './creation.ts'
-import { needHost } from './host.ts'
+import { areKnown, computeLater, onHost } from './host.ts'
 import { indexVector } from './index-vector.ts'
 import { indexSelect } from './indexing.ts'
 import { cat } from './joining.ts'
@@ -63,11 +63,19 @@ export const isin: Isin & FunctionInfo = fn<Isin>(
   ['assumeUnique', 'invert'],
   (elements: TensorOrScalar, testElements: TensorOrScalar, { invert = false }: IsinOptions) => {
     const common = resultType([elements, testElements])
-    const [x, among] = [elements, testElements].map((t) => to(needHost('isin', asTensor(t)).detach(), common))
+    const given = [elements, testElements].map((t) => asTensor(t).detach())
+    const { device } = given.find((t) => t.device.type !== 'cpu') ?? given[0]
+    if (!areKnown(given)) {
+      const there = given.map((t) => to(t, device))
+      return computeLater(there, [{ sizes: given[0].sizes, dtype: bool }], (known) => [
+        isin(known[0], known[1], { invert }),
+      ])[0]
+    }
+    const [x, among] = given.map((t) => to(onHost(t)!, common))
     const known = new Set<number | bigint>(data(among) as Iterable<number | bigint>)
     known.delete(Number.NaN)
     const values = data(x) as ArrayLike<number | bigint>
-    const result = emptyTensor(x.sizes, makeTensor(true).dtype)
+    const result = emptyTensor(x.sizes, bool, device)
     writeData(
       result,
       Array.from(values, (v) => known.has(v) !== invert),

@@ -53,6 +53,16 @@ describe('without a driver', () => {
 })
 
 describe.skipIf(!available)('on the GPU', () => {
+  test('an adapter can be chosen, once, before anything uses the device', () => {
+    const result = run<Record<string, unknown>>('choosing')
+    expect(result.wrong).toContain("powerPreference is 'low-power' or 'high-performance', got 'fast'")
+    expect(result.before).toBe(null)
+    expect(result.chosen).toHaveProperty('vendor')
+    expect(result.sum).toBe(3)
+    expect(result.late).toContain('a device is already in use')
+    expect(result.again).toEqual(result.chosen)
+  })
+
   test('work given before the device is there is done', () => {
     expect(run('beforeTheDevice')).toEqual([
       [2, 3],

@@ -96,6 +96,16 @@ const programs: Record<string, () => Promise<unknown>> = {
     }
   },
 
+  /** Choosing an adapter: the one that was chosen, a wrong choice, and a choice that comes too late. */
+  async choosing() {
+    const wrong = await messageOf(() => torch.webgpu.init({ powerPreference: 'fast' as 'low-power' }))
+    const before = torch.webgpu.deviceInfo()
+    const chosen = await torch.webgpu.init({ powerPreference: 'high-performance' })
+    const sum = await torch.ones(3, { device }).sum().itemAsync()
+    const late = await messageOf(() => torch.webgpu.init({ powerPreference: 'low-power' }))
+    return { wrong, before, chosen, sum, late, again: await torch.webgpu.init() }
+  },
+
   /** What sits in the queue before there is a device is computed once there is one. */
   async beforeTheDevice() {
     const y = torch.ones(2, 2, { device }).add(torch.tensor([1, 2], { device }))
