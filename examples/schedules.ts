@@ -1,4 +1,4 @@
-// Gradient clipping and a learning-rate schedule: a linear warm-up, then a cosine down to zero.
+// Gradient clipping and a learning-rate schedule: a linear warm-up, then a cosine down to zero. A terminal shows the curves.
 // `npx tsx examples/schedules.ts [steps] [--device webgpu]`
 
 import * as torch from '../src/index.ts'
@@ -27,6 +27,7 @@ const scheduler = new SequentialLR(
   [warmUp],
 )
 
+const curves = torch.utils.plot({ title: 'training' })
 const [inputs, targets] = [x.to(device), y.to(device)]
 for (let step = 1; step <= steps; step++) {
   optimizer.zeroGrad()
@@ -37,8 +38,10 @@ for (let step = 1; step <= steps; step++) {
   const [lr] = scheduler.getLastLr()
   scheduler.step()
   const value = Number(await loss.itemAsync())
+  curves.add({ loss: value, gradient: Number(await norm.itemAsync()) }, step)
   if (step === 1 || step % Math.ceil(steps / 10) === 0)
     console.log(
       `step ${String(step).padStart(3)}  lr ${Number(lr).toFixed(4)}  gradient ${Number(await norm.itemAsync()).toFixed(3)}  loss ${value.toFixed(4)}`,
     )
 }
+curves.finish()
