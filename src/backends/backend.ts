@@ -43,6 +43,11 @@ export interface Backend {
   forget?(allocation: Allocation, message: string): void
   /** Sorts lines in linear time. Elsewhere sorting is made of kernels. */
   sort?(request: SortRequest): void
+  /**
+   * What a captured graph may make of this backend's kernels, where it differs from the usual: whether pointwise work may follow in
+   * a kernel with loops, and how many operands a kernel may have.
+   */
+  readonly fusion?: { readonly afterLoops: boolean; readonly mostOperands: number }
   /** How many launches ran code generated from their kernel so far, and not a hand-written form of it. */
   readonly generatedLaunches?: number
   /** The bytes themselves, where the device can be read synchronously; valid until the next allocation or launch. */

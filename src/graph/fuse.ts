@@ -1,5 +1,5 @@
 // Fusion: pointwise launches that follow each other over the same positions become one kernel, and what only the next one
-// reads is never stored. Every position is computed by the same operations as before, so the values stay the same.
+// reads is never stored. On devices that allow it, they may follow a product or a reduction in its kernel, too. Every position is computed by the same operations as before, so the values stay the same.
 
 import type { Allocation } from '../backends/backend.ts'
 import { contiguousStrides, numelOf, sameSizes } from '../core/shape.ts'
@@ -20,7 +20,10 @@ export function fuse(steps: readonly Step[], isPrivate: (allocation: Allocation)
   for (const step of steps) {
     const last = result[result.length - 1]
     const fused =
-      step.kind === 'launch' && last?.kind === 'launch' && isPointwise(step) && isPointwise(last)
+      step.kind === 'launch' &&
+      last?.kind === 'launch' &&
+      isPointwise(step) &&
+      (isPointwise(last) || mayBeFollowed(last))
         ? fusePair(last, step, (allocation) => isPrivate(allocation) && users.get(allocation) === 2)
         : null
     if (fused === null) {
@@ -67,6 +70,25 @@ function isPointwise({ kernel, loop, operands, generated, update }: LaunchStep):
   )
 }
 
+// Whether pointwise work may go on in a launch's kernel: it stores its results once its loops are done.
+function mayBeFollowed({ backend, kernel, operands, generated, update }: LaunchStep): boolean {
+  return (
+    backend.fusion?.afterLoops === true &&
+    generated &&
+    update === null &&
+    kernel.parallel &&
+    !kernel.usesOuterIndex &&
+    !kernel.usesLoopIndex &&
+    kernel.operands.every(({ dtype }) => exact.has(dtype.name)) &&
+    operands.every(({ atStrides }) => atStrides === undefined || atStrides.length === 0) &&
+    kernel.stages.every((s) =>
+      s.kind === 'loop'
+        ? s.stores.length === 0 && s.accumulators.every((a) => a.init === null && loadsArePlain(a.value))
+        : loadsArePlain(s.value) && (s.kind === 'let' || (s.mode === 'set' && s.at.length === 0)),
+    )
+  )
+}
+
 function loadsArePlain(e: Expr, seen: Set<Expr> = new Set()): boolean {
   if (seen.has(e)) return true
   seen.add(e)
@@ -74,8 +96,25 @@ function loadsArePlain(e: Expr, seen: Set<Expr> = new Set()): boolean {
   return childrenOf(e).every((child) => loadsArePlain(child, seen))
 }
 
-// The operands of a launch over the positions of another one of as many; null where they do not correspond.
-function spread(step: LaunchStep, outer: readonly number[]): readonly Access[] | null {
+// The operands of a launch over the positions of another one of as many, which may have a loop of its own; null where they
+// do not correspond.
+function spread(
+  step: LaunchStep,
+  outer: readonly number[],
+  loop: readonly number[],
+): readonly Access[] | null {
+  const more = step.loop.length === loop.length ? [] : loop.map(() => 0)
+  const accesses = spreadOuter(step, outer)
+  // Along a single position no stride counts: without them, equal accesses look equal.
+  return (
+    accesses?.map((o) => ({
+      ...o,
+      strides: [...o.strides.map((s, d) => (outer[d] === 1 ? 0 : s)), ...more],
+    })) ?? null
+  )
+}
+
+function spreadOuter(step: LaunchStep, outer: readonly number[]): readonly Access[] | null {
   if (sameSizes(step.outer, outer)) return step.operands
   if (step.outer.length !== 1 || numelOf(outer) !== step.outer[0]) return null
   const steps = contiguousStrides(outer)
@@ -97,13 +136,16 @@ function fusePair(
   b: LaunchStep,
   endsHere: (allocation: Allocation) => boolean,
 ): LaunchStep | null {
-  const outer = a.outer.length >= b.outer.length ? a.outer : b.outer
-  const aAccess = spread(a, outer)
-  const bAccess = spread(b, outer)
+  const hasLoop = a.loop.length > 0
+  const outer = hasLoop || a.outer.length >= b.outer.length ? a.outer : b.outer
+  const aAccess = spread(a, outer, a.loop)
+  const bAccess = spread(b, outer, a.loop)
   if (a.backend !== b.backend || aAccess === null || bAccess === null) return null
   // In lanes of one width, or not in lanes at all.
   const width = (k: Kernel) => k.operands.filter((o) => o.dtype.name !== 'bool').map((o) => o.dtype.itemsize)
   if (new Set([...width(a.kernel), ...width(b.kernel)]).size > 1) return null
+  // Small elements share words, which tiled products do not write.
+  if (hasLoop && b.kernel.operands.some((o) => o.access !== 'read' && o.dtype.itemsize < 4)) return null
   let connected = false
   for (let i = 0; i < aAccess.length; i++)
     for (let j = 0; j < bAccess.length; j++) {
@@ -118,7 +160,7 @@ function fusePair(
   const builder = new Fusion(outer)
   builder.add(a, aAccess)
   builder.add(b, bAccess)
-  if (builder.operands.length > mostOperands) return null
+  if (builder.operands.length > (a.backend.fusion?.mostOperands ?? mostOperands)) return null
   return builder.finish(a, b, endsHere)
 }
 
@@ -161,6 +203,16 @@ class Fusion {
         this.stages.push({ kind: 'let', id, value: rewrite(stage.value) })
         this.stages.push({ ...stage, operand: numbers[stage.operand], value })
         this.stored.set(numbers[stage.operand], value)
+      } else {
+        // Named first: what is carried from step to step is used by its own next value.
+        const named = stage.accumulators.map(({ id }) => [id, this.nextId++] as const)
+        for (const [old, id] of named) ids.set(old, id)
+        const accumulators = stage.accumulators.map((accumulator, i) => ({
+          ...accumulator,
+          id: named[i][1],
+          value: rewrite(accumulator.value),
+        }))
+        this.stages.push({ ...stage, accumulators })
       }
     }
   }
@@ -221,7 +273,9 @@ class Fusion {
       for (const child of childrenOf(e)) visit(child, seen)
     }
     const seen = new Set<Expr>()
-    for (const stage of this.stages) if (stage.kind !== 'loop') visit(stage.value, seen)
+    for (const stage of this.stages)
+      if (stage.kind === 'loop') for (const { value } of stage.accumulators) visit(value, seen)
+      else visit(stage.value, seen)
     // Written by one, read by the other, and by nobody else: it need not exist.
     const dropped = this.accesses.map(({ storage }, o) => {
       const allocation = storage as Allocation
@@ -245,7 +299,7 @@ class Fusion {
         return dropped[stage.operand]
           ? []
           : [{ ...stage, operand: places[stage.operand], value: renumber(stage.value) }]
-      return [stage]
+      return [{ ...stage, accumulators: stage.accumulators.map((a) => ({ ...a, value: renumber(a.value) })) }]
     })
     const kernel: Kernel = {
       name: `${a.kernel.name}+${b.kernel.name}`,

@@ -263,8 +263,12 @@ const programs: Record<string, () => Promise<unknown>> = {
   async capture() {
     const losses = async (captured: boolean) => {
       torch.manualSeed(3)
+      let dispatches = 0
       const network = new nn.Sequential(
-        new nn.Linear(16, 32),
+        // Products large enough for tiles, and functions that go into them.
+        new nn.Linear(16, 128),
+        new nn.GELU(),
+        new nn.Linear(128, 32),
         new nn.ReLU(),
         new nn.Dropout(0.25),
         new nn.Linear(32, 4),
@@ -281,11 +285,13 @@ const programs: Record<string, () => Promise<unknown>> = {
       const step = captured ? torch.graph.capture(body) : body
       const found: number[] = []
       for (let i = 0; i < 10; i++) {
-        const [x, y] = [torch.randn(8, 16).to(device), torch.randint(0, 4, [8]).to(device)]
+        const [x, y] = [torch.randn(24, 16).to(device), torch.randint(0, 4, [24]).to(device)]
+        const before = torch.webgpu.statistics().dispatches
         found.push((await step(x, y).itemAsync()) as number)
+        dispatches = torch.webgpu.statistics().dispatches - before
         scheduler.step()
       }
-      return { found, replays: 'replays' in step ? step.replays : 0 }
+      return { found, dispatches, replays: 'replays' in step ? step.replays : 0 }
     }
     return { eager: await losses(false), captured: await losses(true) }
   },

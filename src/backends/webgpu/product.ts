@@ -2,7 +2,7 @@
 // 4 x 4 elements; both factors pass through workgroup memory. Kernels that are no products: render.ts.
 
 import type { Expr } from '../../kernels/expr.ts'
-import type { Kernel, Launch, Store } from '../../kernels/kernel.ts'
+import type { Kernel, Launch, Stage } from '../../kernels/kernel.ts'
 import { features as deviceFeatures, type Features, noFeatures } from './device.ts'
 import { loadText, storeText } from './elements.ts'
 import { ExpressionWriter } from './emit.ts'
@@ -17,7 +17,8 @@ interface Contraction {
   readonly left: number
   readonly right: number
   readonly total: number
-  readonly store: Store
+  /** What is made of the sum, and stored. */
+  readonly tail: readonly Exclude<Stage, { kind: 'loop' }>[]
 }
 
 /** Elements of the result along a side of a tile, for each of the invocations along it. */
@@ -45,16 +46,22 @@ function contractionOf(kernel: Kernel): Contraction | null {
 }
 
 function match(kernel: Kernel): Contraction | null {
-  const [loop, store] = kernel.stages
-  if (kernel.stages.length !== 2 || loop.kind !== 'loop' || store.kind !== 'store') return null
+  const [loop, ...rest] = kernel.stages
+  if (loop?.kind !== 'loop') return null
+  const tail = rest.filter((stage) => stage.kind !== 'loop')
+  const stores = tail.filter((stage) => stage.kind === 'store')
+  if (tail.length < rest.length || stores.length === 0) return null
   if (!kernel.parallel || kernel.usesOuterIndex || kernel.usesLoopIndex) return null
   if (loop.stores.length > 0 || loop.accumulators.length !== 1) return null
   const [{ id, reduction, value }] = loop.accumulators
   if (reduction !== 'sum' || value.kind !== 'binary' || value.fn !== 'mul') return null
   const { a, b } = value
   if (!isPlainLoad(a) || !isPlainLoad(b) || a.operand === b.operand) return null
-  if (kernel.operands[store.operand].dtype.itemsize < 2) return null
-  return { left: a.operand, right: b.operand, total: id, store }
+  if (
+    stores.some((s) => s.mode !== 'set' || s.at.length > 0 || kernel.operands[s.operand].dtype.itemsize < 2)
+  )
+    return null
+  return { left: a.operand, right: b.operand, total: id, tail }
 }
 
 /** A launch of a product with its dimensions in the order batch, rows, columns, depth. */
@@ -133,7 +140,7 @@ export function planProduct(
 
 /** The shader of a product. */
 export function renderProduct(kernel: Kernel, variant: ProductVariant): Shader {
-  const { left, right, total, store } = contractionOf(kernel)!
+  const { left, right, total, tail } = contractionOf(kernel)!
   const {
     batchRank,
     rowRank,
@@ -153,7 +160,7 @@ export function renderProduct(kernel: Kernel, variant: ProductVariant): Shader {
   const array = (operand: number): string => `x${memories[operand]}`
   // Neighbours of the half types share a word.
   const isAtomic = (memory: number): boolean =>
-    memory === memories[store.operand] && kernel.operands[store.operand].dtype.itemsize < 4
+    kernel.operands.some((o, i) => o.access !== 'read' && o.dtype.itemsize < 4 && memories[i] === memory)
 
   const extent = (dim: number): string =>
     `u32(${wordText(dim < outerRank ? layout.outerExtent(dim) : layout.loopExtent(dim - outerRank))})`
@@ -262,16 +269,18 @@ export function renderProduct(kernel: Kernel, variant: ProductVariant): Shader {
       })
       line(`  let v${total} = sum${i}${j};`)
       writer.forget()
-      const value = writer.write(store.value)
-      const { dtype } = kernel.operands[store.operand]
-      for (const text of storeText(
-        dtype,
-        array(store.operand),
-        `p${store.operand}`,
-        value,
-        isAtomic(memories[store.operand]),
-      ))
-        line(`  ${text}`)
+      for (const stage of tail) {
+        const value = writer.write(stage.value)
+        if (stage.kind === 'let') {
+          line(`  let v${stage.id} = ${value};`)
+          continue
+        }
+        const { dtype } = kernel.operands[stage.operand]
+        const atomic = isAtomic(memories[stage.operand])
+        for (const text of storeText(dtype, array(stage.operand), `p${stage.operand}`, value, atomic))
+          line(`  ${text}`)
+        if (kernel.operands[stage.operand].access === 'readwrite') writer.forget()
+      }
       line('}')
     }
 

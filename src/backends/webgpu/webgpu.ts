@@ -30,6 +30,9 @@ class WebGpuBackend implements Backend {
   live = 0
   /** Allocations that tensors hold. */
   count = 0
+  generatedLaunches = 0
+  /** Every device binds 8 buffers. */
+  readonly fusion = { afterLoops: true, mostOperands: 8 } as const
 
   // Held by the memory, not by the allocation: that one is gone by then.
   private readonly registry = new FinalizationRegistry<Memory>((memory) => this.release(memory))
@@ -101,6 +104,7 @@ class WebGpuBackend implements Backend {
       if (number < 0) number = memories.push(memory) - 1
       numbers.push(number)
     }
+    this.generatedLaunches++
     const plan = this.planOf(kernel, launch, numbers, memories.length)
     if (plan === null) {
       this.launchOnHost(kernel, launch, numbers, memories)
