@@ -11,7 +11,7 @@ import { Tensor } from '../tensor/tensor.ts'
 import { to } from './conversion.ts'
 import { fullTensor } from './creation.ts'
 import { searchOnDevice } from './device-search.ts'
-import { areKnown, computeLater } from './host.ts'
+import { areKnown, computeLater, needHost } from './host.ts'
 import { gather } from './indexing.ts'
 import { emptyTensor } from './launch.ts'
 import { checkTensor, type FunctionInfo, fn } from './op.ts'
@@ -269,7 +269,7 @@ export const bincount: Bincount & FunctionInfo = fn<Bincount>(
     if (x.dtype.kind === 'float' || x.dtype === bool)
       throw new NotImplementedError(`"bincount_cpu" not implemented for '${scalarTypeName(x.dtype)}'`)
     if (minlength < 0) throw new RuntimeError('minlength should be >= 0')
-    const places = numbersOf(data(x))
+    const places = numbersOf(data(needHost('bincount', x)))
     if (x.ndim === 1 && places.length === 0) return integers(new Float64Array(minlength))
     if (x.ndim !== 1 || places.some((n) => n < 0))
       throw new RuntimeError('bincount only supports 1-d non-negative integral inputs.')

@@ -6,7 +6,7 @@ import { RuntimeError } from '../core/errors.ts'
 import { data } from '../tensor/data.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { fromArray } from './creation.ts'
-import { needHost } from './host.ts'
+import { areKnown, computeLater, onHost } from './host.ts'
 import { checkFloating, checkReduction, type LossReduction, type ReductionOption } from './loss.ts'
 import { applyMany, checkTensor, type FunctionInfo, fn, type Op } from './op.ts'
 
@@ -88,7 +88,7 @@ interface Scores {
 
 function scoresOf(logProbs: Tensor): Scores {
   return {
-    values: data(needHost('ctc_loss', logProbs).double()) as Float64Array,
+    values: data(onHost(logProbs)!.double()) as Float64Array,
     batch: logProbs.sizes[1],
     classes: logProbs.sizes[2],
   }
@@ -100,7 +100,12 @@ function scoreOf({ values, batch, classes }: Scores, n: number): (t: number, c: 
 
 const ctcOp: Op<CtcAttributes> = {
   node: 'CtcLossBackward0',
-  forward: ([logProbs], { blank, zeroInfinity, inputLengths, labels }) => {
+  forward: ([logProbs], attributes) => {
+    const { blank, zeroInfinity, inputLengths, labels } = attributes
+    if (!areKnown([logProbs]))
+      return computeLater([logProbs], [{ sizes: [labels.length], dtype: logProbs.dtype }], (known) => [
+        ctcOp.forward(known, attributes) as Tensor,
+      ])[0]
     const scores = scoresOf(logProbs)
     const losses = labels.map((classes, n) => {
       const symbols = extended(classes, blank)
@@ -115,10 +120,15 @@ const ctcOp: Op<CtcAttributes> = {
 
 const ctcGradientOp: Op<CtcAttributes> = {
   node: 'CtcLossBackwardBackward0',
-  forward: ([g, logProbs], { blank, zeroInfinity, inputLengths, labels }) => {
+  forward: ([g, logProbs], attributes) => {
+    const { blank, zeroInfinity, inputLengths, labels } = attributes
+    if (!areKnown([g, logProbs]))
+      return computeLater([g, logProbs], [{ sizes: logProbs.sizes, dtype: logProbs.dtype }], (known) => [
+        ctcGradientOp.forward(known, attributes) as Tensor,
+      ])[0]
     const scores = scoresOf(logProbs)
     const { batch, classes } = scores
-    const flow = data(needHost('ctc_loss', g).double()) as Float64Array
+    const flow = data(onHost(g)!.double()) as Float64Array
     const out = new Float64Array(logProbs.numel())
     labels.forEach((target, n) => {
       const symbols = extended(target, blank)

@@ -5,6 +5,8 @@ import { IndexError, NotImplementedError, RuntimeError } from '../core/errors.ts
 import { numelOf, wrapDim } from '../core/shape.ts'
 import { data, type TypedArray, writeData } from '../tensor/data.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { to } from './conversion.ts'
+import { needHost } from './host.ts'
 import { emptyTensor } from './launch.ts'
 import { applyMany, checkTensor, type FunctionInfo, fn, type Op } from './op.ts'
 import { atPlaces } from './order.ts'
@@ -115,7 +117,12 @@ function tensorOf(values: ArrayLike<number>, sizes: readonly number[]): Tensor {
   return result
 }
 
-function run(x: Tensor, { dim, consecutive }: Attributes): Tensor[] {
+function run(x: Tensor, attributes: Attributes): Tensor[] {
+  const host = needHost(attributes.consecutive ? 'unique_consecutive' : 'unique', x)
+  return runOnHost(host, attributes).map((result) => to(result, x.device))
+}
+
+function runOnHost(x: Tensor, { dim, consecutive }: Attributes): Tensor[] {
   if (dim === null) {
     const elements = data(x)
     const { firsts, inverse, counts } = groupElements(x, elements, consecutive)

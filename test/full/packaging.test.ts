@@ -65,6 +65,21 @@ test('Node loads it by its name and trains with it', () => {
   expect(output).toBe('tensor([1.0000, 2.5000]) Linear(in_features=2, out_features=1, bias=True)\n')
 })
 
+test('the device webgpu says what to install where its package is not', () => {
+  const output = run(
+    'gpu.js',
+    `import * as torch from 'antorcha'
+     console.log(await torch.webgpu.isAvailable(), torch.webgpu.unavailableReason())
+     for (const use of [() => torch.ones(2, { device: 'webgpu' }), () => new torch.nn.Linear(2, 1).to('webgpu'), () => torch.webgpu.init()])
+       try { await use(); console.log('no error') } catch (error) { console.log(String(error)) }`,
+  )
+  const [available, ...errors] = output.trim().split('\n')
+  expect(available).toMatch(/^false Node has no WebGPU of its own: run `npm install webgpu`/)
+  expect(errors).toHaveLength(3)
+  for (const error of errors)
+    expect(error).toMatch(/^RuntimeError: Node has no WebGPU of its own: run `npm install webgpu`/)
+})
+
 test('its command line inspects a file', () => {
   run('save.js', `import * as torch from 'antorcha'\ntorch.save({ w: torch.zeros(2, 3) }, 'w.pt')`)
   const command = join(project, 'node_modules/antorcha/dist/cli.js')
