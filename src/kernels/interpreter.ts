@@ -20,9 +20,10 @@ const wrap64 = (x: bigint): bigint => BigInt.asIntN(64, x)
 function nearestEven(x: number): number {
   const floor = Math.floor(x)
   const difference = x - floor
-  if (difference < 0.5) return x === 0 ? x : floor === 0 ? 0 : floor
-  if (difference > 0.5) return Object.is(floor + 1, 0) && x < 0 ? -0 : floor + 1
-  return floor % 2 === 0 ? floor : floor + 1
+  const up = difference > 0.5 || (difference === 0.5 && floor % 2 !== 0)
+  const result = up ? floor + 1 : floor
+  // What is rounded to zero keeps its sign.
+  return result === 0 && (x < 0 || Object.is(x, -0)) ? -0 : result
 }
 
 function rounded(type: ValueType, value: number): number {
@@ -127,8 +128,11 @@ function convert(value: Value, to: ValueType): Value {
       if (x <= -(2 ** 63)) return -(2n ** 63n)
       return BigInt(Math.trunc(x))
     }
-    case 'i32':
-      return Number(BigInt.asIntN(32, convert(value, 'i64') as bigint))
+    case 'i32': {
+      if (typeof value === 'bigint') return Number(BigInt.asIntN(32, value))
+      const x = Number(value)
+      return Number.isNaN(x) ? 0 : Math.trunc(Math.min(Math.max(x, -(2 ** 31)), 2 ** 31 - 1)) + 0
+    }
     default:
       return rounded(to, Number(value))
   }

@@ -17,15 +17,18 @@ export function zeta(x: number, q: number): number {
   if (x === 1) return Number.POSITIVE_INFINITY
   if (!(x > 1)) return Number.NaN
   if (q <= 0) {
-    if (Number.isInteger(q)) return Number.POSITIVE_INFINITY
+    if (Math.floor(q) === q) return Number.POSITIVE_INFINITY
     if (!Number.isInteger(x)) return Number.NaN
   }
+  // All terms but that of 1 vanish or grow without bound; JavaScript's 1 ** -Infinity is NaN.
+  if (x === Number.POSITIVE_INFINITY)
+    return q > 1 ? 0 : q === 1 ? 1 : q > 0 ? Number.POSITIVE_INFINITY : Number.NaN
   let sum = 0
   let a = q
   // Far enough from 0 for the terms below to fall off, or until nothing is added any more.
   while (a < 12 + x) {
     const term = a ** -x
-    if (a > 0 && term < sum * 1e-18) return sum
+    if (a > 0 && term <= sum * 1e-18) return sum + term
     sum += term
     a += 1
   }

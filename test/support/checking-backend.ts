@@ -92,7 +92,11 @@ export class ByteMemory implements ElementMemory {
 }
 
 /** How far two floats may lie apart: a few ulp for transcendental functions and sums in another order. */
-function close(dtype: DType, a: number | bigint | boolean, b: number | bigint | boolean): boolean {
+export function closeEnough(
+  dtype: DType,
+  a: number | bigint | boolean,
+  b: number | bigint | boolean,
+): boolean {
   if (typeof a !== 'number' || typeof b !== 'number' || dtype.kind !== 'float') return a === b
   if (Number.isNaN(a) || Number.isNaN(b)) return Number.isNaN(a) === Number.isNaN(b)
   if (a === b) return true
@@ -109,7 +113,7 @@ function close(dtype: DType, a: number | bigint | boolean, b: number | bigint | 
 // Packed and small float32 products add up in float32, as everyone's do; the interpreter's sums are float64. The rounding
 // of a sum is relative to what is added, not to the result: these products are of some dozens of numbers around 1.
 function closeProduct(dtype: DType, a: number | bigint | boolean, b: number | bigint | boolean): boolean {
-  if (close(dtype, a, b)) return true
+  if (closeEnough(dtype, a, b)) return true
   return dtype.name === 'float32' && Math.abs(Number(a) - Number(b)) <= 1e-5
 }
 
@@ -118,7 +122,7 @@ export function differences(
   kernel: Kernel,
   compiled: readonly Uint8Array[],
   interpreted: readonly Uint8Array[],
-  closeEnough: typeof close = kernel.name === 'matmul' ? closeProduct : close,
+  agree: typeof closeEnough = kernel.name === 'matmul' ? closeProduct : closeEnough,
 ): string[] {
   const found: string[] = []
   kernel.operands.forEach(({ dtype, access }, o) => {
@@ -127,7 +131,7 @@ export function differences(
     const b = new ByteMemory(interpreted[o])
     for (let i = 0; i < Math.floor(compiled[o].byteLength / dtype.itemsize); i++) {
       const [x, y] = [a.read(dtype, i), b.read(dtype, i)]
-      if (!closeEnough(dtype, x, y) && found.length < 3)
+      if (!agree(dtype, x, y) && found.length < 3)
         found.push(
           `${kernel.name}: operand ${o} (${dtype.name}) element ${i}: compiled ${x}, interpreted ${y}`,
         )

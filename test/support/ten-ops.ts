@@ -24,7 +24,7 @@ export class Random {
   }
 }
 
-const special = [
+export const special: readonly number[] = [
   0,
   -0,
   1,

@@ -590,6 +590,12 @@ export class ExpressionEmitter {
     const { fn } = this
     const type = e.a.type
     if (vector && type === 'bool') {
+      // A mask that holds is -1, so what is more as a number is less as a condition.
+      const reversed = { lt: 'gt', le: 'ge', gt: 'lt', ge: 'le', eq: null, ne: null }[e.fn]
+      if (reversed !== null) {
+        fn.op(`i32x4.${reversed}_s` as Instruction)
+        return
+      }
       fn.op('v128.xor')
       if (e.fn === 'eq') fn.op('v128.not')
       return
@@ -721,11 +727,10 @@ const conversions: Record<string, readonly Instruction[]> = {
   'i64>i32': ['i32.wrap_i64'],
   'i64>f32': ['f32.convert_i64_s'],
   'i64>f64': ['f64.convert_i64_s'],
-  // Through 64 bits, so that what is too large for 32 wraps as C's conversion to a narrow type does.
-  'f32>i32': ['i64.trunc_sat_f32_s', 'i32.wrap_i64'],
+  'f32>i32': ['i32.trunc_sat_f32_s'],
   'f32>i64': ['i64.trunc_sat_f32_s'],
   'f32>f64': ['f64.promote_f32'],
-  'f64>i32': ['i64.trunc_sat_f64_s', 'i32.wrap_i64'],
+  'f64>i32': ['i32.trunc_sat_f64_s'],
   'f64>i64': ['i64.trunc_sat_f64_s'],
   'f64>f32': ['f32.demote_f64'],
 }
