@@ -16,7 +16,11 @@ import {
   Subset,
   TensorDataset,
 } from './dataset.ts'
+import { unpack } from './packing.ts'
 import { BatchSampler, RandomSampler, SequentialSampler } from './sampler.ts'
+import { type Recipe, recipeOf } from './worker-dataset.ts'
+import { WorkerPool, workerError } from './worker-pool.ts'
+import type { Answer } from './worker-protocol.ts'
 
 /** Indices in some order, with their number where it is known. */
 export type SamplerLike<T> = Iterable<T> & { readonly length?: number }
@@ -37,8 +41,17 @@ export interface DataLoaderOptions<T, B> {
   dropLast?: boolean
   /** The source of the order; without one, the default generator. */
   generator?: Generator | null
-  /** PyTorch's worker processes. Accepted, without effect: items are loaded where the loop runs. */
+  /**
+   * Threads that load batches ahead, for a dataset made by `workerDataset` (or a part of one); default 0. Of a dataset whose items are
+   * promises, in `for await`, as many times `prefetchFactor` batches are under way at once. Others are loaded where the loop runs.
+   */
   numWorkers?: number
+  /** Batches that each worker loads ahead; default 2. Only with `numWorkers`. */
+  prefetchFactor?: number | null
+  /** Keeps the threads for the next pass instead of starting new ones; default false. */
+  persistentWorkers?: boolean
+  /** Seconds to wait for a batch of a worker; default 0, for ever. */
+  timeout?: number
   /** For GPUs in PyTorch. Accepted, without effect. */
   pinMemory?: boolean
 }
@@ -52,6 +65,9 @@ const optionNames = [
   'dropLast',
   'generator',
   'numWorkers',
+  'prefetchFactor',
+  'persistentWorkers',
+  'timeout',
   'pinMemory',
 ]
 
@@ -78,6 +94,16 @@ export class DataLoader<T, B = Collated<Awaited<T>>> {
   readonly dropLast: boolean
   readonly generator: Generator | null
   readonly collateFn: (items: Awaited<T>[]) => B
+  readonly numWorkers: number
+  readonly prefetchFactor: number | null
+  readonly persistentWorkers: boolean
+  readonly timeout: number
+  private readonly collatesByDefault: boolean
+  /** How worker threads load this dataset, where they can. */
+  private readonly source: WorkerSource | null
+  /** Workers that were kept, and passes that were begun. */
+  private pool: WorkerPool | null = null
+  private passes = 0
   // Set where a batch is rows of tensors: those are taken at once.
   private readonly rows: { tensors: readonly Tensor[]; indexOf: (index: number) => number } | null = null
 
@@ -101,6 +127,20 @@ export class DataLoader<T, B = Collated<Awaited<T>>> {
       throw new ValueError(
         'num_workers option should be non-negative; use num_workers=0 to disable multiprocessing.',
       )
+    const { prefetchFactor = null, persistentWorkers = false, timeout = 0 } = options
+    if (timeout < 0) throw new ValueError('timeout option should be non-negative')
+    if (numWorkers === 0 && prefetchFactor !== null)
+      throw new ValueError(
+        'prefetch_factor option could only be specified in multiprocessing.let num_workers > 0 to enable multiprocessing, otherwise set prefetch_factor to None.',
+      )
+    if (prefetchFactor !== null && prefetchFactor < 0)
+      throw new ValueError('prefetch_factor option should be non-negative')
+    if (persistentWorkers && numWorkers === 0)
+      throw new ValueError('persistent_workers option needs num_workers > 0')
+    this.numWorkers = numWorkers
+    this.prefetchFactor = numWorkers > 0 ? (prefetchFactor ?? 2) : null
+    this.persistentWorkers = persistentWorkers
+    this.timeout = timeout
     this.dataset = dataset
     const isIterable = dataset instanceof IterableDataset
     if (isIterable) {
@@ -136,8 +176,9 @@ export class DataLoader<T, B = Collated<Awaited<T>>> {
     const isBatched = this.batchSampler !== null
     this.collateFn =
       collateFn ?? ((isBatched ? defaultCollate : defaultConvert) as (items: Awaited<T>[]) => B)
-    if (isBatched && !isIterable && (collateFn === null || (collateFn as unknown) === defaultCollate))
-      this.rows = rowsOf(dataset)
+    this.collatesByDefault = collateFn === null || (collateFn as unknown) === defaultCollate
+    if (isBatched && !isIterable && this.collatesByDefault) this.rows = rowsOf(dataset)
+    this.source = numWorkers > 0 ? workerSourceOf(dataset) : null
   }
 
   /**
@@ -154,18 +195,115 @@ export class DataLoader<T, B = Collated<Awaited<T>>> {
   }
 
   [Symbol.iterator](): Generator_<B> {
-    this.drawSeed()
-    return this.batches()
+    const seed = this.drawSeed()
+    return this.source === null ? this.batches() : this.fromWorkers(seed)
   }
 
   [Symbol.asyncIterator](): AsyncGenerator<B, void, undefined> {
-    this.drawSeed()
-    return this.batchesAsync()
+    const seed = this.drawSeed()
+    return this.source === null ? this.batchesAsync() : this.fromWorkersAsync(seed)
   }
 
   // PyTorch's seed for the workers, drawn whether there are any or not.
-  private drawSeed(): void {
-    ;(this.generator ?? defaultGenerator).random64()
+  private drawSeed(): bigint {
+    return (this.generator ?? defaultGenerator).random64() & 0x7fffffffffffffffn
+  }
+
+  private *fromWorkers(seed: bigint): Generator_<B> {
+    const pool = this.workers(seed)
+    const pass = this.passes
+    const steps = this.workerSteps(pool, pass)
+    try {
+      let answer: Answer | undefined
+      for (;;) {
+        const { done, value } = steps.next(answer as Answer)
+        if (done) return
+        if ('batch' in value) yield value.batch
+        else answer = pool.take(value.waitFor, pass)
+      }
+    } finally {
+      this.leave(pool)
+    }
+  }
+
+  private async *fromWorkersAsync(seed: bigint): AsyncGenerator<B, void, undefined> {
+    const pool = this.workers(seed)
+    const pass = this.passes
+    const steps = this.workerSteps(pool, pass)
+    try {
+      let answer: Answer | undefined
+      for (;;) {
+        const { done, value } = steps.next(answer as Answer)
+        if (done) return
+        if ('batch' in value) yield value.batch
+        else answer = await pool.takeAsync(value.waitFor, pass)
+      }
+    } finally {
+      this.leave(pool)
+    }
+  }
+
+  private workers(baseSeed: bigint): WorkerPool {
+    this.passes++
+    if (this.pool !== null) return this.pool
+    const pool = new WorkerPool({
+      recipe: this.source!.recipe,
+      numWorkers: this.numWorkers,
+      baseSeed,
+      timeout: this.timeout,
+      collates: this.collatesByDefault,
+      isBatched: this.batchSampler !== null,
+      batchSize: this.batchSize ?? 1,
+      dropLast: this.dropLast,
+    })
+    if (this.persistentWorkers) this.pool = pool
+    return pool
+  }
+
+  // Kept workers have answers of a loop that was left on their way: those belong to an earlier pass and are passed over.
+  private leave(pool: WorkerPool): void {
+    if (pool !== this.pool) pool.close()
+  }
+
+  // Tasks go to the workers in turn, and batches are taken in the order of the tasks, so that the order does not depend on
+  // who is faster. Yields which worker to wait for, and is given its answer, or yields a batch.
+  private *workerSteps(
+    pool: WorkerPool,
+    pass: number,
+  ): globalThis.Generator<{ waitFor: number } | { batch: B }, void, Answer> {
+    const { numWorkers, dataset, source } = this
+    const isIterable = dataset instanceof IterableDataset
+    const plans = isIterable ? null : this.plans()
+    const active = new Set(Array.from({ length: numWorkers }, (_, id) => id))
+    const queue: number[] = []
+    let turn = 0
+    const giveOut = () => {
+      while (active.size > 0 && queue.length < Math.max(1, this.prefetchFactor!) * active.size) {
+        let indices: number[] | null = null
+        if (plans !== null) {
+          const { done, value } = plans.next()
+          if (done) return
+          indices = (value as { indices: readonly number[] }).indices.map(source!.indexOf)
+        }
+        while (!active.has(turn % numWorkers)) turn++
+        const id = turn++ % numWorkers
+        pool.post(id, { pass, indices })
+        queue.push(id)
+      }
+    }
+    for (;;) {
+      giveOut()
+      const id = queue.shift()
+      if (id === undefined) return
+      const answer = yield { waitFor: id }
+      if ('error' in answer) throw workerError(answer.error, id)
+      if ('end' in answer) {
+        active.delete(id)
+        continue
+      }
+      const value = unpack(answer.batch)
+      yield { batch: this.collatesByDefault ? (value as B) : this.finish(value as Awaited<T>[]) }
+    }
   }
 
   private *batches(): Generator_<B> {
@@ -200,8 +338,24 @@ export class DataLoader<T, B = Collated<Awaited<T>>> {
       if (items.length > 0 && !this.dropLast) yield this.finish(items)
       return
     }
-    for (const plan of this.plans())
-      yield this.gather(plan) ?? this.finish(await Promise.all(this.load(plan)))
+    // Items that are promises are under way together, as many batches of them as there would be workers.
+    const ahead = Math.max(1, this.numWorkers * (this.prefetchFactor ?? 0))
+    const underWay: Promise<B>[] = []
+    for (const plan of this.plans()) {
+      const rows = this.gather(plan)
+      if (rows !== null) {
+        yield rows
+        continue
+      }
+      const items = this.load(plan)
+      const batch = Promise.all(items).then((all) => this.finish(all))
+      // Whoever takes it is told; nobody may, where the loop is left.
+      batch.catch(() => {})
+      underWay.push(batch)
+      const isAsynchronous = items.some((item) => item instanceof Promise)
+      if (!isAsynchronous || underWay.length >= ahead) yield await underWay.shift()!
+    }
+    for (const batch of underWay) yield await batch
   }
 
   // What makes up each batch, in order.
@@ -252,6 +406,32 @@ export class DataLoader<T, B = Collated<Awaited<T>>> {
     const index = indexVector(positions)
     return rows.tensors.map((x) => x.indexSelect(0, index)) as B
   }
+}
+
+/** How worker threads load a dataset: which one they make, and what its indices are there. */
+interface WorkerSource {
+  readonly recipe: Recipe
+  readonly indexOf: (index: number) => number
+}
+
+let hasWarned = false
+
+function workerSourceOf(dataset: object): WorkerSource | null {
+  const recipe = recipeOf(dataset)
+  if (recipe !== undefined) return { recipe, indexOf: (i) => i }
+  if (dataset instanceof Subset) {
+    const whole = workerSourceOf(dataset.dataset)
+    return whole === null ? null : { ...whole, indexOf: (i) => whole.indexOf(dataset.indexOf(i)) }
+  }
+  const isInMemory = Array.isArray(dataset) || dataset instanceof TensorDataset
+  if (!isInMemory && !hasWarned) {
+    hasWarned = true
+    console.warn(
+      'DataLoader: threads cannot make this dataset, so numWorkers only loads items that are promises ahead. ' +
+        'Make the dataset with await torch.utils.data.workerDataset(new URL(...), name) to load it in threads.',
+    )
+  }
+  return null
 }
 
 type Generator_<T> = globalThis.Generator<T, void, undefined>

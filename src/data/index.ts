@@ -26,3 +26,5 @@ export {
   WeightedRandomSampler,
   type WeightedRandomSamplerOptions,
 } from './sampler.ts'
+export { getWorkerInfo, type WorkerInfo, workerDataset } from './worker-dataset.ts'
+export { serveDataLoader } from './worker-thread.ts'
