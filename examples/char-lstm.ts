@@ -50,7 +50,8 @@ model.eval()
 torch.setGradEnabled(false)
 let output = 'The '
 let [logits, state] = model(text.encode(output).unsqueeze(0).to(device))
-for (let i = 0; i < 200; i++) {
+// What has learned little has little to say.
+for (let i = 0; i < Math.min(200, steps); i++) {
   const probabilities = await logits.at(0, -1).div(0.7).softmax(-1).cpu()
   const token = torch.multinomial(probabilities, 1)
   output += text.decode(token)

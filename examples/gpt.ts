@@ -65,7 +65,8 @@ for (let step = 1; step <= steps; step++) {
 model.eval()
 torch.setGradEnabled(false)
 let tokens = text.encode('The ').unsqueeze(0)
-for (let i = 0; i < 200; i++) {
+// What has learned little has little to say.
+for (let i = 0; i < Math.min(200, steps); i++) {
   const logits = model(tokens.at(':', `-${context}:`).to(device)).at(0, -1)
   const next = torch.multinomial(await logits.div(0.7).softmax(-1).cpu(), 1)
   tokens = torch.cat([tokens, next.unsqueeze(0)], 1)
