@@ -28,7 +28,7 @@ export function zeta(x: number, q: number): number {
   // Far enough from 0 for the terms below to fall off, or until nothing is added any more.
   while (a < 12 + x) {
     const term = a ** -x
-    if (a > 0 && term <= sum * 1e-18) return sum + term
+    if (a > 0 && !(term > Math.abs(sum) * 1e-18)) return sum + term
     sum += term
     a += 1
   }

@@ -264,7 +264,8 @@ function fill(r: Random, memory: ByteMemory, dtype: DType, values: Made['values'
   for (let i = 0; i < n; i++) {
     let value: number
     if (dtype === bool) value = r.int(0, 1)
-    else if (values === 'factors') value = isFloat ? r.pick(factors) : r.pick([1, -1, 1, 2])
+    else if (values === 'factors')
+      value = isFloat ? r.pick(factors) : r.pick(dtype === uint8 ? [1, 2] : [1, -1, 1, 2])
     else if (values === 'small')
       value = isFloat && r.next() < 0.02 ? r.pick([Number.NaN, Infinity, -Infinity]) : r.pick(exactNumbers)
     else if (isFloat) value = r.next() < 0.2 ? r.pick(special) : (r.next() - 0.5) * 8
