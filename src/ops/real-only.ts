@@ -21,7 +21,7 @@ const names = new Set([
   'prod',
 ])
 
-const families = /^(masked\.|conv|fft_(irfft|hfft))/
+const families = /^(masked\.|conv)/
 
 // A tensor, or options that ask for a dtype.
 const isComplex = (x: unknown): boolean => {
