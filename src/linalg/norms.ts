@@ -77,7 +77,7 @@ function runMatrixNorm(x: Tensor, ord: MatrixOrder, dim: readonly number[], opti
     throw new RuntimeError(`${name}: dims must be different. Got (${dim.join(', ')})`)
   if (typeof ord === 'string' && ord !== 'fro' && ord !== 'nuc')
     throw new RuntimeError(`${name}: Order ${String(ord)} not supported.`)
-  if (x.dtype.kind !== 'float')
+  if (x.dtype.kind !== 'float' && !x.dtype.isComplex)
     throw new RuntimeError(
       `${name}: Expected a floating point or complex tensor as input. Got ${x.dtype.name}`,
     )

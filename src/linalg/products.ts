@@ -236,7 +236,7 @@ export const vecdot: Vecdot & FunctionInfo = fn<Vecdot>(
   (x: Tensor, y: Tensor, { dim = -1 }: { dim?: number }) => {
     checkTensor('linalg.vecdot', 'x', x)
     checkTensor('linalg.vecdot', 'y', y)
-    return x.mul(y).sum(dim)
+    return x.conj().mul(y).sum(dim)
   },
   { method: false, positional: 0 },
 )

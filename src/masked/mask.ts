@@ -30,7 +30,7 @@ export function neutralValue(neutral: Neutral, dtype: DType): number | bigint {
   if (neutral === 'zero') return 0
   if (neutral === 'one') return 1
   if (neutral === 'nan') return Number.NaN
-  if (dtype.kind === 'float')
+  if (dtype.kind === 'float' || dtype.isComplex)
     return neutral === 'lowest' ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY
   if (dtype.kind === 'bool') throw new NotImplementedError(`identity of a masked extremum on ${dtype} input`)
   return neutral === 'lowest' ? iinfo(dtype).min : iinfo(dtype).max

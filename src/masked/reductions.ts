@@ -1,6 +1,6 @@
 // Reductions that leave masked-out elements out of account.
 
-import { type DType, float32, int64 } from '../core/dtype.ts'
+import { type DType, float32, int64, realOf } from '../core/dtype.ts'
 import { ValueError } from '../core/errors.ts'
 import { wrapDim } from '../core/shape.ts'
 import { onHost } from '../ops/host.ts'
@@ -27,8 +27,10 @@ function reduction(
   return fn<MaskedReduction>(`masked.${name}`, ['input'], names, run, { method: false, positional: 1 })
 }
 
+const isWide = (dtype: DType): boolean => dtype.kind === 'float' || dtype.isComplex
+
 // Integers are summed in int64.
-const widened = (dtype: DType): DType => (dtype.kind === 'float' ? dtype : int64)
+const widened = (dtype: DType): DType => (isWide(dtype) ? dtype : int64)
 
 /** The sum of what is not masked out. */
 export const sum: MaskedReduction & FunctionInfo = reduction('sum', (x, { dim, keepdim, dtype, mask }) =>
@@ -91,7 +93,7 @@ function countOf(
 /** The mean of what is not masked out; NaN where everything is. */
 export const mean: MaskedReduction & FunctionInfo = reduction('mean', (x, options) => {
   const dtype = options.dtype ?? x.dtype
-  if (dtype.kind !== 'float')
+  if (!isWide(dtype))
     throw new ValueError(
       `mean(): Could not infer output dtype. ${options.dtype ? 'Optional' : 'Input'} dtype must be either a floating point or complex dtype. Got: ${dtype}`,
     )
@@ -171,14 +173,15 @@ function variance(name: string, root: boolean): MaskedVariance & FunctionInfo {
     const { dim, unbiased, mask } = options
     const keepdim = options.keepdim ?? false
     const correction = options.correction ?? (unbiased === false ? 0 : 1)
-    const dtype = options.dtype ?? (x.dtype.kind === 'float' ? x.dtype : float32)
-    const computed = dtype.kind === 'float' ? dtype : float32
+    const dtype = options.dtype ?? (isWide(x.dtype) ? x.dtype : float32)
+    const computed = isWide(dtype) ? dtype : float32
     let count = countOf(x, mask, dim, true)
     const centred = x.sub(sum(x, { dim, keepdim: true, dtype, mask }).div(count))
-    const total = sum(centred.mul(centred), { dim, keepdim, dtype: computed, mask })
+    const squares = centred.dtype.isComplex ? centred.mul(centred.conj()).real : centred.mul(centred)
+    const total = sum(squares, { dim, keepdim, dtype: realOf(computed), mask })
     if (!keepdim) count = count.reshape(total.sizes)
-    if (correction !== 0) count = count.to(computed).sub(correction).clamp(0)
-    const result = total.div(count).to(dtype)
+    if (correction !== 0) count = count.to(realOf(computed)).sub(correction).clamp(0)
+    const result = total.div(count).to(realOf(dtype))
     return root ? result.sqrt() : result
   }
   return fn<MaskedVariance>(

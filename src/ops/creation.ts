@@ -2,7 +2,7 @@
 
 import { Complex } from '../core/complex.ts'
 import { cpu, type Device, type DeviceLike, getDefaultDevice, device as makeDevice } from '../core/device.ts'
-import { bool, complexOf, DType, dtypeByName, getDefaultDtype, int64 } from '../core/dtype.ts'
+import { bool, complexOf, DType, dtypeByName, getDefaultDtype, int64, realOf } from '../core/dtype.ts'
 import { RuntimeError, TypeError_ } from '../core/errors.ts'
 import { denseStridesLike, formatSizes, numelOf } from '../core/shape.ts'
 import * as k from '../kernels/expr.ts'
@@ -10,6 +10,8 @@ import { valueTypeOf } from '../kernels/expr.ts'
 import { type Kernel, KernelBuilder } from '../kernels/kernel.ts'
 import { inferNested, item, writeData } from '../tensor/data.ts'
 import { Tensor } from '../tensor/tensor.ts'
+import { pow } from './arithmetic.ts'
+import { complex } from './complex.ts'
 import { asElement } from './elements.ts'
 import { emptyTensor, launch, operand } from './launch.ts'
 import { checkOptions, checkTensor, describe, type FunctionInfo, fn, isOptions } from './op.ts'
@@ -361,6 +363,27 @@ function checkRange(name: string, ends: readonly (number | Tensor)[], steps: num
   return ends.map((v) => Number(v instanceof Tensor ? item(v) : v))
 }
 
+/** The ends of a range of complex numbers as those of its parts, real ones first, or null where all is real. */
+function complexEnds(
+  name: string,
+  ends: readonly (number | Complex | Tensor)[],
+  steps: number,
+  options: TensorOptions,
+): { ends: [number, number][]; options: TensorOptions } | null {
+  const isComplex = (x: unknown) => x instanceof Complex || (x instanceof Tensor && x.dtype.isComplex)
+  if (!ends.some(isComplex) && !options.dtype?.isComplex) return null
+  const isKnownToFit = (x: unknown) => !(x instanceof Tensor) || x.ndim === 0
+  checkRange(
+    name,
+    ends.map((x) => (isKnownToFit(x) ? 0 : (x as Tensor))),
+    steps,
+  )
+  const numbers = ends.map((x) => Complex.of((x instanceof Tensor ? item(x) : x) as number | Complex))
+  const { dtype } = resolveOptions(name, options, complexOf(getDefaultDtype()))
+  const part = (of: (x: Complex) => number): [number, number] => [of(numbers[0]), of(numbers[1])]
+  return { ends: [part((x) => x.re), part((x) => x.im)], options: { ...options, dtype: realOf(dtype) } }
+}
+
 // Evenly spaced numbers, the second half counted back from the end. Bounds of integer dtypes are whole.
 function evenlySpaced(start: number, end: number, steps: number, dtype: DType): number[] {
   const [from, until] = dtype.kind === 'float' ? [start, end] : [Math.trunc(start), Math.trunc(end)]
@@ -378,6 +401,12 @@ export const linspace: Linspace & FunctionInfo = fn<Linspace>(
   ['start', 'end', 'steps'],
   tensorOptionNames,
   (start: number | Tensor, end: number | Tensor, steps: number, options: TensorOptions) => {
+    const parts = complexEnds('linspace', [start, end], steps, options)
+    if (parts !== null) {
+      const { requiresGrad, ...rest } = parts.options
+      const [re, im] = parts.ends.map(([from, until]) => linspace(from, until, steps, rest))
+      return complex(re, im).requiresGrad_(requiresGrad ?? false)
+    }
     const [from, until] = checkRange('linspace', [start, end], steps)
     const { dtype, device, requiresGrad } = resolveOptions('linspace', options, getDefaultDtype())
     const result = emptyTensor([steps], dtype, device)
@@ -413,6 +442,14 @@ export const logspace: Logspace & FunctionInfo = fn<Logspace>(
     steps: number,
     { base = 10, ...options }: TensorOptions & { base?: number },
   ) => {
+    const parts = complexEnds('logspace', [start, end], steps, options)
+    if (parts !== null) {
+      const { requiresGrad, ...rest } = parts.options
+      const [re, im] = parts.ends.map(([from, until]) => linspace(from, until, steps, rest))
+      return pow(tensor(base, { dtype: complexOf(re.dtype) }), complex(re, im)).requiresGrad_(
+        requiresGrad ?? false,
+      )
+    }
     const [from, until] = checkRange('logspace', [start, end], steps)
     const { dtype, device, requiresGrad } = resolveOptions('logspace', options, getDefaultDtype())
     const result = emptyTensor([steps], dtype, device)

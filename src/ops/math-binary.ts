@@ -1,5 +1,6 @@
 // Mathematical functions of two or more tensors: atan2, hypot, interpolation, fused products, logarithms of sums.
 
+import { Complex } from '../core/complex.ts'
 import * as dtypes from '../core/dtype.ts'
 import { scalarTypeName } from '../core/dtype.ts'
 import { RuntimeError } from '../core/errors.ts'
@@ -7,6 +8,8 @@ import * as k from '../kernels/expr.ts'
 import { type Expr, isFloat } from '../kernels/expr.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { pow } from './arithmetic.ts'
+import { where } from './choices.ts'
+import { tensor } from './creation.ts'
 import { checkTensor, type FunctionInfo, fn } from './op.ts'
 import { withPartials } from './partials.ts'
 import {
@@ -19,7 +22,6 @@ import {
   type TensorOrScalar,
   withInPlace,
 } from './pointwise.ts'
-import { refuseComplex } from './real-only.ts'
 
 /** A function of two tensors without an in-place form. */
 export interface BinaryOnly extends FunctionInfo {
@@ -232,13 +234,20 @@ const lerpRun = pointwise({
 function checkLerp(x: Tensor, end: Tensor, weight: TensorOrScalar): void {
   checkTensor('lerp', 'input', x)
   checkTensor('lerp', 'end', end)
-  refuseComplex('lerp', [x, end, weight])
   const name = (t: Tensor) =>
     t.dtype.name === 'float32' ? 'float' : t.dtype.name === 'float64' ? 'double' : t.dtype.name
   if (x.dtype !== end.dtype)
     throw new RuntimeError(`expected dtype ${name(x)} for \`end\` but got dtype ${name(end)}`)
   if (weight instanceof Tensor && weight.ndim > 0 && weight.dtype !== x.dtype)
     throw new RuntimeError(`expected dtype ${name(x)} for \`weight\` but got dtype ${name(weight)}`)
+}
+
+// The same of complex numbers, of whose weights the magnitudes are compared.
+function lerpComplex(x: Tensor, end: Tensor, weight: TensorOrScalar): Tensor {
+  const difference = end.sub(x)
+  const w = weight instanceof Tensor ? weight : tensor(weight, { dtype: x.dtype })
+  const near = x.add(w.mul(difference))
+  return where(w.detach().abs().lt(0.5), near, end.sub(difference.mul(w.rsub(1))))
 }
 
 /** The type of `lerp`. */
@@ -251,6 +260,7 @@ export interface Lerp extends FunctionInfo {
 export const lerp: Lerp = Object.assign(
   (x: Tensor, end: Tensor, weight: TensorOrScalar) => {
     checkLerp(x, end, weight)
+    if (x.dtype.isComplex) return lerpComplex(x, end, weight)
     return lerpRun([x, end, weight])
   },
   {
@@ -259,6 +269,7 @@ export const lerp: Lerp = Object.assign(
     method: true,
     inPlace: (x: Tensor, end: Tensor, weight: TensorOrScalar) => {
       checkLerp(x, end, weight)
+      if (x.dtype.isComplex) return x.copy_(lerpComplex(x, end, weight))
       return lerpRun.inPlace([x, end, weight])
     },
   },
@@ -284,7 +295,7 @@ function addFused(name: string, run: Pointwise, check: (tensors: readonly Tensor
     })
     check(tensors)
     // The factor does not take part in promotion.
-    const integers = tensors.every((t) => t.dtype.kind !== 'float')
+    const integers = tensors.every((t) => t.dtype.kind !== 'float' && !t.dtype.isComplex)
     return [x, tensor1, tensor2, integers ? Math.trunc(value) : value]
   }
   return withInPlace(
@@ -313,8 +324,8 @@ const addcmulRun = pointwise({
     const scaled = scaledBy(g, Number(c.attributes.operands[3]))
     return [
       c.needs(0) ? g : null,
-      c.needs(1) ? scaled.mul(c.input(2)) : null,
-      c.needs(2) ? scaled.mul(c.input(1)) : null,
+      c.needs(1) ? scaled.mul(c.input(2).conj()) : null,
+      c.needs(2) ? scaled.mul(c.input(1).conj()) : null,
     ]
   },
 })
@@ -332,11 +343,11 @@ const addcdivRun = pointwise({
   saves: [1, 2],
   backward: (g, c) => {
     const scaled = scaledBy(g, Number(c.attributes.operands[3]))
-    const b = c.input(2)
+    const b = c.input(2).conj()
     return [
       c.needs(0) ? g : null,
       c.needs(1) ? scaled.div(b) : null,
-      c.needs(2) ? scaled.mul(c.input(1)).div(b.mul(b)).neg() : null,
+      c.needs(2) ? scaled.mul(c.input(1).conj()).div(b.mul(b)).neg() : null,
     ]
   },
 })
@@ -359,11 +370,15 @@ export interface FloatPower extends FunctionInfo {
 
 const toDouble = (x: TensorOrScalar): TensorOrScalar => (x instanceof Tensor ? x.to(dtypes.float64) : x)
 
+const isComplexNumber = (x: TensorOrScalar): boolean =>
+  x instanceof Tensor ? x.dtype.isComplex : (x as unknown) instanceof Complex
+
 /** `x` to the power `exponent`, computed and returned in float64. In place only for float64 tensors. */
 export const floatPower: FloatPower = Object.assign(
   (x: TensorOrScalar, exponent: TensorOrScalar) => {
-    refuseComplex('floatPower', [x, exponent])
-    return pow(toDouble(x) as Tensor, toDouble(exponent))
+    const wide = [x, exponent].some(isComplexNumber) ? dtypes.complex128 : dtypes.float64
+    const to = (value: TensorOrScalar) => (value instanceof Tensor ? value.to(wide) : value)
+    return pow(to(x) as Tensor, to(exponent))
   },
   {
     required: ['input', 'exponent'],

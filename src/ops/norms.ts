@@ -96,6 +96,11 @@ export function vectorNorm(
   { dim, keepdim = false, dtype }: VectorNormOptions = {},
 ): Tensor {
   checkTensor('linalg.vector_norm', 'input', x)
+  // A norm sees the magnitudes only.
+  if (x.dtype.isComplex || dtype?.isComplex) {
+    const wide = dtype === undefined ? x : to(x, dtype)
+    return vectorNorm(wide.abs(), p, { dim, keepdim })
+  }
   if (x.dtype.kind !== 'float' && dtype === undefined)
     throw new RuntimeError(
       `linalg.vector_norm: Expected a floating point or complex tensor as input. Got ${capital(x.dtype)}`,
@@ -178,6 +183,14 @@ export const logsumexp: Logsumexp & FunctionInfo = fn<Logsumexp>(
   ['input', 'dim'],
   ['keepdim'],
   (x: Tensor, dim: Dims, { keepdim = false }: ReduceOptions) => {
+    if (x.dtype.isComplex) {
+      const dims = dimsOf(dim, x)
+      const parts = x.real.detach()
+      const largest = dims.reduce((t, d) => t.amax(d, { keepdim: true }), parts)
+      const shift = largest.maskedFill(largest.abs().eq(Number.POSITIVE_INFINITY), 0)
+      const total = sum(x.sub(shift).exp(), dims, { keepdim: true }).log().add(shift)
+      return keepdim ? total : sum(total, dims)
+    }
     const source = x.dtype.kind === 'float' ? x : x.float()
     return apply(logsumexpOp, [source], {
       dims: dimsOf(dim, source),

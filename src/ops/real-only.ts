@@ -4,24 +4,7 @@
 import { NotImplementedError } from '../core/errors.ts'
 import { Tensor } from '../tensor/tensor.ts'
 
-const names = new Set([
-  'cumulative_trapezoid',
-  'vander',
-  'linalg.vander',
-  'vecdot',
-  'linalg.vecdot',
-  'cov',
-  'corrcoef',
-  'logsumexp',
-  'pairwise_distance',
-  'linspace',
-  'logspace',
-  'addcmul',
-  'addcdiv',
-  'prod',
-])
-
-const families = /^(masked\.|conv)/
+const families = /^conv/
 
 // A tensor, or options that ask for a dtype.
 const isComplex = (x: unknown): boolean => {
@@ -39,7 +22,7 @@ export function refuseComplex(name: string, args: readonly unknown[]): void {
 /** A function that takes real numbers only, if it is one of those; otherwise as it is. */
 export function realOnly<F extends (...args: unknown[]) => unknown>(name: string, run: F): F {
   const plain = name.replace(/_$/, '')
-  if (!names.has(plain) && !families.test(plain)) return run
+  if (!families.test(plain)) return run
   return ((...args: unknown[]) => {
     refuseComplex(name, args)
     return run(...args)

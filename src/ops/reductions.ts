@@ -123,6 +123,8 @@ export const mean: Sum & FunctionInfo = fn<Sum>(
   ['dim', 'keepdim', 'dtype'],
   (x: Tensor, { dim, keepdim = false, dtype }: SumOptions & { dim?: Dims }) => {
     checkTensor('mean', 'input', x)
+    if (x.dtype.isComplex || dtype?.isComplex)
+      return sum(x, dim ?? null, { keepdim, dtype }).div(countOf(x.sizes, dimsOf(dim, x)))
     const result = checkFloatingInput('mean', x, dtype)
     return apply(meanOp, [x], { dims: dimsOf(dim, x), keepdim, dtype: result, named: dim !== undefined })
   },
@@ -143,10 +145,10 @@ const prodOp: Op<DimsAttributes> = {
     const { dims, keepdim, named } = c.attributes
     if (!named && dims.length > 1) {
       const flat = reshape(x, [-1])
-      return [reshape(othersProduct(flat, 0), x.sizes).mul(g!)]
+      return [reshape(othersProduct(flat, 0).conj(), x.sizes).mul(g!)]
     }
     if (x.ndim === 0) return [g]
-    return [restoreDims(g!, x.ndim, dims, keepdim).mul(othersProduct(x, dims[0] ?? 0))]
+    return [restoreDims(g!, x.ndim, dims, keepdim).mul(othersProduct(x, dims[0] ?? 0).conj())]
   },
 }
 

@@ -94,7 +94,7 @@ function scanFunction(
 ): Scan & FunctionInfo & { readonly inPlace: Scan } {
   const attributesOf = (x: Tensor, dim: number, { dtype }: ScanOptions) => {
     checkTensor(name, 'input', x)
-    refuseComplex(name, [x, { dtype }])
+    if (name === 'logcumsumexp') refuseComplex(name, [x, { dtype }])
     return { dim: wrapDim(dim, x.ndim), dtype: dtype ?? sumDType(x.dtype) }
   }
   const run = (x: Tensor, dim: number, options: ScanOptions) => apply(op, [x], attributesOf(x, dim, options))
@@ -143,7 +143,7 @@ const cumprodOp: Op<ScanAttributes> = {
     // Where only the device knows x, there may be zeros.
     const values = onHost(x)
     if (values !== null && !values.eq(0).any().item() && !g!.requiresGrad && !x.requiresGrad)
-      return [reverseCumsum(g!.mul(out), dim).div(x)]
+      return [reverseCumsum(g!.mul(out.conj()), dim).div(x.conj())]
     // With zeros (or to be differentiated again): for each i the sum over j >= i of g_j times the product without x_i.
     const n = x.sizes[dim]
     const parts: Tensor[] = []
@@ -156,9 +156,9 @@ const cumprodOp: Op<ScanAttributes> = {
           : cat([narrow(x, dim, 0, 1).mul(0).add(1), cumprod(narrow(x, dim, i + 1, n - i - 1), dim)], dim)
       parts.push(
         narrow(g!, dim, i, n - i)
-          .mul(after)
+          .mul(after.conj())
           .sum(dim, { keepdim: true })
-          .mul(before),
+          .mul(before.conj()),
       )
     }
     return [cat(parts, dim)]

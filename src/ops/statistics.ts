@@ -6,6 +6,7 @@ import { IndexError, RuntimeError } from '../core/errors.ts'
 import { wrapDim } from '../core/shape.ts'
 import { type NamedResult, namedResult } from '../tensor/return-types.ts'
 import { Tensor } from '../tensor/tensor.ts'
+import { complex } from './complex.ts'
 import { to } from './conversion.ts'
 import { tensor as makeTensor } from './creation.ts'
 import { onHost } from './host.ts'
@@ -116,7 +117,7 @@ export const cov: Cov & FunctionInfo = fn<Cov>(
     const centred = rows.sub(unsqueeze(average, 1))
     const other = weighted(centred)
     const wide = other.dtype === centred.dtype ? centred : to(centred, other.dtype)
-    const products = mm(wide, to(other, wide.dtype).t())
+    const products = mm(wide, to(other, wide.dtype).conj().t())
     return squeeze(products.div(divisor()))
 
     function divisor(): number | Tensor {
@@ -142,8 +143,10 @@ export const corrcoef: ((x: Tensor) => Tensor) & FunctionInfo = fn<(x: Tensor) =
       )
     const c = cov(x)
     if (c.ndim === 0) return c.div(c)
-    const deviation = c.diag().sqrt()
-    return c.div(unsqueeze(deviation, 1)).div(unsqueeze(deviation, 0)).clamp(-1, 1)
+    const deviation = (c.dtype.isComplex ? c.real : c).diag().sqrt()
+    const scaled = c.div(unsqueeze(deviation, 1)).div(unsqueeze(deviation, 0))
+    if (!c.dtype.isComplex) return scaled.clamp(-1, 1)
+    return complex(scaled.real.clamp(-1, 1), scaled.imag.clamp(-1, 1))
   },
 )
 

@@ -92,14 +92,15 @@ function varianceAttributes(
 }
 
 function variance(name: string, op: Op<VarianceAttributes>): Variance & FunctionInfo {
-  return fn<Variance>(
-    name,
-    ['input'],
-    ['dim', 'unbiased', 'keepdim', 'correction'],
-    (x: Tensor, options: VarianceOptions & { dim?: Dims | boolean }) =>
-      apply(op, [x], varianceAttributes(name, x, options)),
-    { positional: 3 },
-  )
+  // Of complex numbers the variances of both parts together.
+  const run = (x: Tensor, options: VarianceOptions & { dim?: Dims | boolean }): Tensor => {
+    if (!x.dtype.isComplex) return apply(op, [x], varianceAttributes(name, x, options))
+    const [re, im] = [x.real, x.imag].map((part) =>
+      apply(varOp, [part], varianceAttributes(name, part, options)),
+    )
+    return op === varOp ? re.add(im) : re.add(im).sqrt()
+  }
+  return fn<Variance>(name, ['input'], ['dim', 'unbiased', 'keepdim', 'correction'], run, { positional: 3 })
 }
 
 /** Variance over `dim`, with Bessel's correction unless `correction` says otherwise. (`var` is a reserved word.) */
@@ -142,9 +143,11 @@ function varianceMean(name: string, op: Op<VarianceAttributes>): VarianceMean & 
     name,
     ['input'],
     ['dim', 'unbiased', 'keepdim', 'correction'],
-    (x: Tensor, options: VarianceOptions & { dim?: Dims | boolean }) => [
-      ...applyMany(op, [x], varianceAttributes(name, x, options)),
-    ],
+    (x: Tensor, options: VarianceOptions & { dim?: Dims | boolean }) => {
+      if (!x.dtype.isComplex) return [...applyMany(op, [x], varianceAttributes(name, x, options))]
+      const { dims, keepdim } = varianceAttributes(name, x.real, options)
+      return [(name === 'var_mean' ? var_ : std)(x, options as VarianceOptions), x.mean(dims, { keepdim })]
+    },
     { positional: 3 },
   )
 }
