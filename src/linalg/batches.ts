@@ -1,7 +1,7 @@
 // From tensors of matrices to host algorithms and back, and the checks and errors that linear algebra shares.
 
 import { type DType, float64, int32, scalarTypeName } from '../core/dtype.ts'
-import { RuntimeError } from '../core/errors.ts'
+import { NotImplementedError, RuntimeError } from '../core/errors.ts'
 import { broadcastSizes, formatSizes, numelOf } from '../core/shape.ts'
 import { to } from '../ops/conversion.ts'
 import { computeLater, onHost } from '../ops/host.ts'
@@ -76,6 +76,7 @@ export function checkMatrices(name: string, a: Tensor, what = 'A'): void {
 
 /** Throws for half precision and whole numbers. */
 export function checkPrecision(name: string, a: Tensor): void {
+  if (a.dtype.isComplex) throw new NotImplementedError(`${name}() is not there for complex numbers yet`)
   if (a.dtype.kind !== 'float')
     throw new RuntimeError(
       `${name}: Expected a floating point or complex tensor as input. Got ${scalarTypeName(a.dtype)}`,

@@ -182,7 +182,7 @@ function variance(name: string, root: boolean): MaskedVariance & FunctionInfo {
     if (!keepdim) count = count.reshape(total.sizes)
     if (correction !== 0) count = count.to(realOf(computed)).sub(correction).clamp(0)
     const result = total.div(count).to(realOf(dtype))
-    return root ? result.sqrt() : result
+    return (root ? result.sqrt() : result).to(dtype)
   }
   return fn<MaskedVariance>(
     `masked.${name}`,

@@ -5,6 +5,7 @@ import { float32 } from '../core/dtype.ts'
 import { RuntimeError, TypeError_ } from '../core/errors.ts'
 import { formatSizes } from '../core/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
+import { bilinearOfParts } from './complex-parts.ts'
 import { copyRaw, to } from './conversion.ts'
 import { fullTensor } from './creation.ts'
 import { emptyTensor, launch, operand } from './launch.ts'
@@ -324,13 +325,17 @@ function checkPositive(name: string, values: readonly number[], least: number): 
     )
 }
 
+const isComplexPair = (x: Tensor, weight: Tensor): boolean =>
+  x instanceof Tensor && weight instanceof Tensor && x.dtype.isComplex && weight.dtype.isComplex
+
 function convFunction(rank: number): Conv & FunctionInfo {
   const name = `conv${rank}d`
-  return fn<Conv>(
+  const convolution: Conv & FunctionInfo = fn<Conv>(
     name,
     ['input', 'weight'],
     ['bias', 'stride', 'padding', 'dilation', 'groups'],
     (x: Tensor, weight: Tensor, options: ConvOptions): Tensor => {
+      if (isComplexPair(x, weight)) return bilinearOfParts<ConvOptions>(convolution, x, weight, options)
       const { bias, groups = 1 } = options
       const stride = expandOption('stride', options.stride ?? 1, rank)
       const dilation = expandOption('dilation', options.dilation ?? 1, rank)
@@ -374,6 +379,7 @@ function convFunction(rank: number): Conv & FunctionInfo {
     },
     { method: false },
   )
+  return convolution
 }
 
 const padEndOp: Op<readonly number[]> = {
@@ -412,11 +418,13 @@ export interface ConvTranspose {
 
 function convTransposeFunction(rank: number): ConvTranspose & FunctionInfo {
   const name = `conv_transpose${rank}d`
-  return fn<ConvTranspose>(
+  const convolution: ConvTranspose & FunctionInfo = fn<ConvTranspose>(
     name,
     ['input', 'weight'],
     ['bias', 'stride', 'padding', 'outputPadding', 'groups', 'dilation'],
     (x: Tensor, weight: Tensor, options: ConvTransposeOptions): Tensor => {
+      if (isComplexPair(x, weight))
+        return bilinearOfParts<ConvTransposeOptions>(convolution, x, weight, options)
       const { bias, groups = 1 } = options
       const stride = expandOption('stride', options.stride ?? 1, rank)
       const padding = expandOption('padding', options.padding ?? 0, rank)
@@ -458,6 +466,7 @@ function convTransposeFunction(rank: number): ConvTranspose & FunctionInfo {
     },
     { method: false },
   )
+  return convolution
 }
 
 /** The transpose of `conv1d`: input [n, c, l], weight [c, out / groups, k]. */

@@ -79,7 +79,8 @@ export const pairwiseDistance: PairwiseDistance & FunctionInfo = fn<PairwiseDist
   (x1: Tensor, x2: Tensor, { p = 2, eps = 1e-6, keepdim = false }: PairwiseDistanceOptions) => {
     checkTensor('pairwise_distance', 'x1', x1)
     checkTensor('pairwise_distance', 'x2', x2)
-    const difference = x1.sub(x2).add(eps)
+    const signed = x1.sub(x2).add(eps)
+    const difference = signed.dtype.isComplex ? signed.abs() : signed
     const dims = difference.ndim === 0 ? [] : [difference.ndim - 1]
     return apply(distanceNorm, [difference], { p, dims, keepdim, dtype: difference.dtype, named: true })
   },

@@ -354,7 +354,8 @@ const addcdivRun = pointwise({
 
 /** `x + value tensor1 / tensor2`, broadcast. Throws where tensor1 and tensor2 are both integers. */
 export const addcdiv: Fused = addFused('addcdiv', addcdivRun, ([, a, b]) => {
-  if (a.dtype.kind !== 'float' && b.dtype.kind !== 'float')
+  const isInteger = ({ dtype }: Tensor) => dtype.kind !== 'float' && !dtype.isComplex
+  if (isInteger(a) && isInteger(b))
     throw new RuntimeError(
       'Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform a true division of tensor1 and tensor2. The historic addcdiv behavior can be implemented as (input + value * torch.trunc(tensor1 / tensor2)).to(input.dtype) for integer inputs and as (input + value * tensor1 / tensor2) for float inputs. The future addcdiv behavior is just the latter implementation: (input + value * tensor1 / tensor2), for all dtypes.',
     )

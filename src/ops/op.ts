@@ -7,7 +7,6 @@ import { forbiddenChange, setGradFn } from '../autograd/view-edge.ts'
 import { RuntimeError, TypeError_ } from '../core/errors.ts'
 import { pyRepr } from '../core/python.ts'
 import { Tensor } from '../tensor/tensor.ts'
-import { realOnly } from './real-only.ts'
 
 /** What a derivative may use. */
 export interface BackwardContext<A> {
@@ -423,7 +422,7 @@ export function fn<F>(
   implementation: (...args: never[]) => unknown,
   settings: { method?: boolean; positional?: number } = {},
 ): F & FunctionInfo {
-  const run = realOnly(name, implementation as (...args: unknown[]) => unknown)
+  const run = implementation as (...args: unknown[]) => unknown
   const count = required.length
   const positional = settings.positional ?? optional.length
   const call = (...args: unknown[]): unknown => {

@@ -10,13 +10,13 @@ import { identityOf, type Kernel, KernelBuilder } from '../kernels/kernel.ts'
 import { namedResult } from '../tensor/return-types.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { where } from './choices.ts'
-import { applyOver, clone } from './conversion.ts'
+import { complex, imag, real } from './complex.ts'
+import { applyOver, clone, to } from './conversion.ts'
 import { onHost } from './host.ts'
 import { cat } from './joining.ts'
 import { emptyTensor, launch, loopOperand, splitDims } from './launch.ts'
 import { apply, applyMany, checkTensor, type FunctionInfo, fn, type Op } from './op.ts'
 import { withInPlace } from './pointwise.ts'
-import { refuseComplex } from './real-only.ts'
 import { flip } from './rearranging.ts'
 import type { ValuesIndices } from './reductions.ts'
 import { narrow } from './views.ts'
@@ -94,14 +94,36 @@ function scanFunction(
 ): Scan & FunctionInfo & { readonly inPlace: Scan } {
   const attributesOf = (x: Tensor, dim: number, { dtype }: ScanOptions) => {
     checkTensor(name, 'input', x)
-    if (name === 'logcumsumexp') refuseComplex(name, [x, { dtype }])
     return { dim: wrapDim(dim, x.ndim), dtype: dtype ?? sumDType(x.dtype) }
   }
-  const run = (x: Tensor, dim: number, options: ScanOptions) => apply(op, [x], attributesOf(x, dim, options))
+  const ofComplex = name === 'cumsum' ? cumsumOfParts : cumprodByDoubling
+  const run = (x: Tensor, dim: number, options: ScanOptions): Tensor => {
+    const attributes = attributesOf(x, dim, options)
+    return attributes.dtype.isComplex
+      ? ofComplex(to(x, attributes.dtype), attributes.dim)
+      : apply(op, [x], attributes)
+  }
   return withInPlace(
     fn<Scan>(name, ['input', 'dim'], ['dtype'], run, { positional: 0 }),
-    (x, dim, options = {}) => applyOver(op, [x], attributesOf(x, dim, options)),
+    (x, dim, options = {}) =>
+      x.dtype.isComplex ? x.copy_(run(x, dim, options)) : applyOver(op, [x], attributesOf(x, dim, options)),
   )
+}
+
+function cumsumOfParts(x: Tensor, dim: number): Tensor {
+  return complex(cumsum(real(x), dim), cumsum(imag(x), dim))
+}
+
+// Products of 2, 4, 8, ... neighbours, each of two of half the length.
+function cumprodByDoubling(x: Tensor, dim: number): Tensor {
+  if (x.ndim === 0) return x.clone()
+  const n = x.sizes[dim]
+  let products = x.mul(1)
+  for (let length = 1; length < n; length *= 2) {
+    const ones = narrow(x, dim, 0, length).detach().mul(0).add(1)
+    products = products.mul(cat([ones, narrow(products, dim, 0, n - length)], dim))
+  }
+  return products
 }
 
 const cumsumScanner = new Scanner({

@@ -1,0 +1,85 @@
+// Functions of complex numbers beyond arithmetic: transforms, running products, statistics, convolutions, and their gradients.
+
+import { describe, expect, test } from 'vitest'
+import * as torch from '../../src/index.ts'
+
+const { complex128 } = torch
+const random = (...sizes: number[]) => {
+  torch.manualSeed(sizes.reduce((a, b) => 31 * a + b, 7))
+  const part = () => torch.randn(sizes, { dtype: torch.float64 })
+  return torch.complex(part(), part())
+}
+const close = (a: torch.Tensor, b: torch.Tensor, tolerance = 1e-10) =>
+  expect(a.sub(b).abs().max().item()).toBeLessThan(tolerance)
+
+describe('Fourier transforms', () => {
+  test.each([1, 2, 7, 12, 30, 64])('of %i numbers are sums of waves, and come back', (n) => {
+    const x = random(n)
+    const waves = torch.arange(n, { dtype: torch.float64 }).outer(torch.arange(n, { dtype: torch.float64 }))
+    const matrix = torch.polar(torch.ones([n, n], { dtype: torch.float64 }), waves.mul((-2 * Math.PI) / n))
+    close(torch.fft.fft(x), matrix.mv(x))
+    close(torch.fft.ifft(torch.fft.fft(x)), x)
+  })
+
+  test('of real numbers have half of the spectrum, from which they come back', () => {
+    for (const n of [9, 10]) {
+      const x = random(3, n).real.contiguous()
+      const half = torch.fft.rfft(x)
+      expect(half.sizes).toEqual([3, Math.floor(n / 2) + 1])
+      close(half, torch.fft.fft(x).narrow(-1, 0, half.sizes[1]))
+      close(torch.fft.irfft(half, n), x)
+      close(torch.fft.hfft(torch.fft.ihfft(x), n), x)
+    }
+  })
+
+  test('of several dimensions are those of one after the other, scaled as asked', () => {
+    const x = random(3, 4, 5)
+    close(torch.fft.fftn(x), torch.fft.fft(torch.fft.fft(torch.fft.fft(x, { dim: 0 }), { dim: 1 })))
+    close(torch.fft.fft2(x, { norm: 'ortho' }), torch.fft.fft2(x).div(Math.sqrt(20)))
+    close(torch.fft.ifftn(x, { norm: 'forward' }), torch.fft.ifftn(x).mul(60))
+    expect(torch.fft.fft(x, { n: 8 }).sizes).toEqual([3, 4, 8])
+  })
+
+  test('refuse complex numbers where real ones are meant', () => {
+    expect(() => torch.fft.rfft(random(4))).toThrow('rfft expects a real input tensor, but got ComplexDouble')
+    expect(() => torch.fft.fft(random(4), { n: 0 })).toThrow('Invalid number of data points (0) specified')
+  })
+})
+
+describe('gradients agree with finite differences', () => {
+  const functions: Record<string, (x: torch.Tensor) => torch.Tensor> = {
+    fft: (x) => torch.fft.fft(x, { n: 7 }),
+    irfft: (x) => torch.fft.irfft(x),
+    'fft of two dimensions': (x) => torch.fft.fft2(x, { norm: 'ortho' }),
+    prod: (x) => x.prod(1),
+    cumprod: (x) => x.cumprod(1),
+    cumsum: (x) => x.cumsum(0),
+    mean: (x) => x.mean(),
+    variance: (x) => torch.var(x, 1),
+    norm: (x) => torch.linalg.vectorNorm(x, 3),
+    logsumexp: (x) => x.logsumexp(1),
+    covariance: (x) => torch.cov(x),
+    lerp: (x) => torch.lerp(x, x.mul(x), 0.3),
+    addcdiv: (x) => torch.addcdiv(x, x, x.add(3), { value: 2 }),
+    convolution: (x) =>
+      torch.nn.functional.conv1d(x.reshape(1, 3, 5), random(2, 3, 2), random(2), { padding: 1 }),
+    'transposed convolution': (x) => torch.nn.functional.convTranspose1d(x.reshape(1, 3, 5), random(3, 2, 2)),
+  }
+  test.each(Object.keys(functions))('%s', (name) => {
+    expect(torch.autograd.gradcheck(functions[name], [random(3, 5).requiresGrad_()])).toBe(true)
+  })
+})
+
+test('running products with zeros have the gradients of their definition', () => {
+  const x = torch.tensor([2, 0, 3], { dtype: complex128 }).requiresGrad_()
+  x.cumprod(0).sum().real.backward()
+  // d/dx of x1 + x1 x2 + x1 x2 x3.
+  close(x.grad!, torch.tensor([1, 8, 0], { dtype: complex128 }))
+})
+
+test('ranges go straight from one number to the other', () => {
+  const from = torch.complex(torch.tensor(0.5).mul(0), torch.tensor(0.5).mul(4))
+  const range = torch.linspace(from, 4, 3, { dtype: complex128 })
+  expect(range.real.tolist()).toEqual([0, 2, 4])
+  expect(range.imag.tolist()).toEqual([2, 1, 0])
+})
