@@ -68,14 +68,15 @@ export function fromHost(values: Float64Array, sizes: readonly number[], dtype: 
 export const info: Output = { sizes: [], dtype: int32 }
 
 /** Throws unless A holds matrices of a dtype in which linear algebra is done. */
-export function checkMatrices(name: string, a: Tensor, what = 'A'): void {
+export function checkMatrices(name: string, a: Tensor, what = 'A', takesComplex = false): void {
   checkTensor(name, what, a)
   if (a.ndim < 2) throw new RuntimeError(`${name}: The input tensor ${what} must have at least 2 dimensions.`)
-  checkPrecision(name, a)
+  checkPrecision(name, a, takesComplex)
 }
 
 /** Throws for half precision and whole numbers. */
-export function checkPrecision(name: string, a: Tensor): void {
+export function checkPrecision(name: string, a: Tensor, takesComplex = false): void {
+  if (a.dtype.isComplex && takesComplex) return
   if (a.dtype.isComplex) throw new NotImplementedError(`${name}() is not there for complex numbers yet`)
   if (a.dtype.kind !== 'float')
     throw new RuntimeError(
@@ -86,8 +87,8 @@ export function checkPrecision(name: string, a: Tensor): void {
 }
 
 /** Throws unless A holds square matrices. */
-export function checkSquare(name: string, a: Tensor, what = 'A'): void {
-  checkMatrices(name, a, what)
+export function checkSquare(name: string, a: Tensor, what = 'A', takesComplex = false): void {
+  checkMatrices(name, a, what, takesComplex)
   const [m, n] = a.sizes.slice(-2)
   if (m !== n)
     throw new RuntimeError(

@@ -10,6 +10,7 @@ import { recomputedOp } from '../ops/recomputed.ts'
 import { diagonal as diagonalOf, expand, narrow, permute, reshape, unsqueeze, view } from '../ops/views.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { checkSquare, eachItem } from './batches.ts'
+import { ofEmbedded } from './complex-matrices.ts'
 import { inv, solve } from './systems.ts'
 import { adjointOf } from './triangular.ts'
 
@@ -102,8 +103,8 @@ export type MatrixExp = (a: Tensor) => Tensor
 
 /** The exponentials of square matrices: the sum of A^k / k!. */
 export const matrixExp: MatrixExp & FunctionInfo = fn<MatrixExp>('matrix_exp', ['A'], [], (a: Tensor) => {
-  checkSquare('linalg.matrix_exp', a)
-  return a.numel() === 0 ? a.clone() : apply(exponentialOp, [a], null)
+  checkSquare('linalg.matrix_exp', a, 'A', true)
+  return a.numel() === 0 ? a.clone() : ofEmbedded(a, (matrix) => apply(exponentialOp, [matrix], null))
 })
 
 // ---- chains -----------------------------------------------------------------------------------------------------------

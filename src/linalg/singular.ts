@@ -1,6 +1,6 @@
 // The singular value decomposition and what follows from it: pseudo-inverses, ranks, condition numbers, least squares.
 
-import { type DType, int64 } from '../core/dtype.ts'
+import { type DType, int64, realOf } from '../core/dtype.ts'
 import { RuntimeError } from '../core/errors.ts'
 import { maximum } from '../ops/arithmetic.ts'
 import { matmul } from '../ops/matmul.ts'
@@ -10,6 +10,7 @@ import { narrow, unsqueeze } from '../ops/views.ts'
 import { type NamedResult, namedResult } from '../tensor/return-types.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { broadcastBatches, checkMatrices, checkSameDtype, eachItem } from './batches.ts'
+import { embedded, extracted, valuesOfEmbedded } from './complex-matrices.ts'
 import { symmetricEigenvalues } from './eigen.ts'
 import { singularValues } from './spectral.ts'
 import { adjointOf } from './triangular.ts'
@@ -67,6 +68,11 @@ export type SingularResult = NamedResult<{ U: Tensor; S: Tensor; Vh: Tensor }>
 export function singularVectors(a: Tensor, full = false): SingularResult {
   const [U, S, Vh] = applyMany(svdOp, [a], { full })
   return namedResult('linalg_svd', { U, S, Vh })
+}
+
+/** Their singular values alone, of complex matrices too. */
+export function singularValuesOf(a: Tensor): Tensor {
+  return valuesOfEmbedded(a, (matrix) => singularVectors(matrix).S)
 }
 
 /** Options of `svd`. */
@@ -134,8 +140,8 @@ export const svdvals: Svdvals & FunctionInfo = fn<Svdvals>(
   ['A'],
   ['driver'],
   (a: Tensor) => {
-    checkMatrices('linalg.svdvals', a)
-    return singularVectors(a).S
+    checkMatrices('linalg.svdvals', a, 'A', true)
+    return singularValuesOf(a)
   },
   { method: false, positional: 0 },
 )
@@ -148,7 +154,7 @@ export interface Tolerances {
   rtol?: number | Tensor | null
 }
 
-const epsilonOf = (dtype: DType): number => (dtype.name === 'float64' ? 2 ** -52 : 2 ** -23)
+const epsilonOf = (dtype: DType): number => (realOf(dtype).name === 'float64' ? 2 ** -52 : 2 ** -23)
 
 /** The larger of `atol` and `rtol` times the largest singular value; without either, PyTorch's default for the shape. */
 function tolerance(a: Tensor, largest: Tensor, { atol, rtol }: Tolerances): Tensor {
@@ -166,7 +172,7 @@ function tolerance(a: Tensor, largest: Tensor, { atol, rtol }: Tolerances): Tens
 }
 
 const magnitudes = (a: Tensor, hermitian: boolean): Tensor =>
-  hermitian ? symmetricEigenvalues(a).abs() : singularVectors(a).S
+  hermitian ? symmetricEigenvalues(a).abs() : singularValuesOf(a)
 
 /** Options of `matrixRank` and `pinv`. */
 export interface ToleranceOptions extends Tolerances {
@@ -186,7 +192,7 @@ export const matrixRank: MatrixRank & FunctionInfo = fn<MatrixRank>(
   ['A'],
   ['tol', 'hermitian', 'atol', 'rtol'],
   (a: Tensor, { tol, hermitian = false, atol, rtol }: ToleranceOptions & { tol?: number | Tensor }) => {
-    checkMatrices('linalg.matrix_rank', a)
+    checkMatrices('linalg.matrix_rank', a, 'A', !hermitian)
     if (a.numel() === 0) return a.newZeros(a.sizes.slice(0, -2), { dtype: int64 })
     const s = magnitudes(a.detach(), hermitian)
     const bounds = tol === undefined ? { atol, rtol } : { atol: tol, rtol: 0 }
@@ -242,6 +248,13 @@ const pinvOp: Op<PinvAttributes> = {
 
 function pseudoInverse(a: Tensor, attributes: PinvAttributes): Tensor {
   if (a.numel() === 0) return adjointOf(a).clone()
+  if (a.dtype.isComplex && !attributes.hermitian) {
+    // The default tolerance is that of the complex matrix's shape.
+    const { atol = null, rtol = null } = attributes
+    const standard =
+      atol === null && rtol === null ? epsilonOf(realOf(a.dtype)) * Math.max(...a.sizes.slice(-2)) : rtol
+    return extracted(apply(pinvOp, [embedded(a)], { ...attributes, rtol: standard }))
+  }
   return apply(pinvOp, [a], attributes)
 }
 
@@ -257,7 +270,7 @@ export const pinv: Pinv & FunctionInfo = fn<Pinv>(
   ['A'],
   ['rcond', 'hermitian', 'atol', 'rtol'],
   (a: Tensor, { rcond, hermitian = false, atol, rtol }: ToleranceOptions & { rcond?: number | Tensor }) => {
-    checkMatrices('linalg.pinv', a)
+    checkMatrices('linalg.pinv', a, 'A', !hermitian)
     return pseudoInverse(a, { atol, rtol: rtol ?? rcond, hermitian })
   },
   { method: false, positional: 1 },
@@ -275,7 +288,7 @@ export const pinverse: Pinverse & FunctionInfo = fn<Pinverse>(
   ['input'],
   ['rcond'],
   (a: Tensor, { rcond = 1e-15 }: { rcond?: number }) => {
-    checkMatrices('linalg.pinv', a)
+    checkMatrices('linalg.pinv', a, 'A', true)
     return pseudoInverse(a, { rtol: rcond, hermitian: false })
   },
   { positional: 1 },

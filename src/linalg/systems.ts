@@ -7,7 +7,7 @@ import { indexVector } from '../ops/index-vector.ts'
 import { stack } from '../ops/joining.ts'
 import { matmul } from '../ops/matmul.ts'
 import { apply, applyMany, type FunctionInfo, fn, type Op } from '../ops/op.ts'
-import { unsqueeze } from '../ops/views.ts'
+import { squeeze, unsqueeze } from '../ops/views.ts'
 import { type NamedResult, namedResult } from '../tensor/return-types.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import {
@@ -19,6 +19,7 @@ import {
   eachItem,
   info,
 } from './batches.ts'
+import { embedded, extracted, ofEmbedded } from './complex-matrices.ts'
 import { luInPlace, luSolveInPlace } from './factorizations.ts'
 import { singularVectors } from './singular.ts'
 import { transposed } from './spectral.ts'
@@ -77,8 +78,8 @@ export interface SolveOptions {
 }
 
 function runSolve(name: string, a: Tensor, b: Tensor, left: boolean): readonly Tensor[] {
-  checkSquare(name, a)
-  checkPrecision(name, b)
+  checkSquare(name, a, 'A', true)
+  checkPrecision(name, b, true)
   checkSameDtype(name, a, b)
   // A batch of vectors, by NumPy's rule: of A's shape without its last dimension.
   const vector = b.ndim === 1 || (a.ndim - 1 === b.ndim && b.sizes.every((n, d) => n === a.sizes[d]))
@@ -88,6 +89,10 @@ function runSolve(name: string, a: Tensor, b: Tensor, left: boolean): readonly T
     )
   if (!vector) checkEquation(name, a, b, left)
   else checkEquation(name, a, unsqueeze(b, -1), left)
+  if (a.dtype.isComplex) {
+    const [x, infos] = runSolve(name, embedded(a), embedded(vector ? unsqueeze(b, -1) : b), left)
+    return [vector ? squeeze(extracted(x), -1) : extracted(x), infos]
+  }
   const [matrix, right] = broadcastBatches(a, b, [2, vector ? 1 : 2])
   return applyMany(solveOp, [matrix, right], { left, vector })
 }
@@ -165,10 +170,12 @@ function inverseFunction(argument: string, method: boolean): Inverse & FunctionI
     [argument],
     [],
     (a: Tensor) => {
-      checkSquare('linalg.inv', a)
-      const [x, infos] = applyMany(inverseOp, [a], null)
-      checkInfo(infos, singular('linalg.inv'))
-      return x
+      checkSquare('linalg.inv', a, 'A', true)
+      return ofEmbedded(a, (matrix) => {
+        const [x, infos] = applyMany(inverseOp, [matrix], null)
+        checkInfo(infos, singular('linalg.inv'))
+        return x
+      })
     },
     { method },
   )
@@ -191,10 +198,10 @@ export const invEx: InverseEx & FunctionInfo = fn<InverseEx>(
   ['A'],
   ['checkErrors'],
   (a: Tensor, { checkErrors = false }: { checkErrors?: boolean }) => {
-    checkSquare('linalg.inv_ex', a)
-    const [x, infos] = applyMany(inverseOp, [a], null)
+    checkSquare('linalg.inv_ex', a, 'A', true)
+    const [x, infos] = applyMany(inverseOp, [a.dtype.isComplex ? embedded(a) : a], null)
     if (checkErrors) checkInfo(infos, singular('linalg.inv_ex'))
-    return namedResult('linalg_inv_ex', { inverse: x, info: infos })
+    return namedResult('linalg_inv_ex', { inverse: a.dtype.isComplex ? extracted(x) : x, info: infos })
   },
   { method: false, positional: 0 },
 )

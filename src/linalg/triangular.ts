@@ -19,6 +19,7 @@ import {
 } from './batches.ts'
 import { choleskyInPlace, solveTriangularInPlace } from './factorizations.ts'
 import { transposed } from './spectral.ts'
+import { solve } from './systems.ts'
 
 /** The transposes of a batch of matrices. */
 export const adjointOf = (x: Tensor): Tensor => transpose(x, -2, -1)
@@ -96,10 +97,17 @@ export const solveTriangular: SolveTriangular & FunctionInfo = fn<SolveTriangula
   ['upper', 'left', 'unitriangular'],
   (a: Tensor, b: Tensor, { upper, left = true, unitriangular = false }: SolveTriangularOptions) => {
     const name = 'linalg.solve_triangular'
-    checkSquare(name, a)
-    checkMatrices(name, b, 'B')
+    checkSquare(name, a, 'A', true)
+    checkMatrices(name, b, 'B', true)
     checkSameDtype(name, a, b)
     checkEquation(name, a, b, left)
+    if (a.dtype.isComplex) {
+      // Rows and columns of a complex matrix are not next to each other in the real one, which is no triangle.
+      const [matrix, right] = broadcastBatches(a, b)
+      const triangle = upper ? matrix.triu(unitriangular ? 1 : 0) : matrix.tril(unitriangular ? -1 : 0)
+      const identity = eye(a.sizes[a.ndim - 1], { dtype: a.dtype, device: a.device })
+      return solve(unitriangular ? triangle.add(identity) : triangle, right, { left })
+    }
     const [matrix, right] = broadcastBatches(a, b)
     return triangularSystem(matrix, right, upper, left, unitriangular)
   },

@@ -83,3 +83,43 @@ test('ranges go straight from one number to the other', () => {
   expect(range.real.tolist()).toEqual([0, 2, 4])
   expect(range.imag.tolist()).toEqual([2, 1, 0])
 })
+
+describe('matrices', () => {
+  const a = random(2, 4, 4)
+  const b = random(2, 4, 3)
+  const adjoint = (x: torch.Tensor) => x.transpose(-1, -2).conj()
+
+  test('systems and inverses', () => {
+    close(torch.linalg.solve(a, b), torch.linalg.inv(a).matmul(b), 1e-9)
+    close(a.matmul(torch.linalg.solve(a, b)), b)
+    const left = random(2, 3, 4)
+    close(torch.linalg.solve(a, left, { left: false }).matmul(a), left)
+    close(a.tril().matmul(torch.linalg.solveTriangular(a, b, { upper: false })), b)
+    close(a.at(0).mv(torch.linalg.solve(a.at(0), b.at(0, ':', 0))), b.at(0, ':', 0))
+  })
+
+  test('singular values, norms, rank, pseudo-inverse', () => {
+    const tall = random(5, 3)
+    const values = torch.linalg.svdvals(tall)
+    expect(values.sizes).toEqual([3])
+    close(values.pow(2).sum(), tall.abs().pow(2).sum())
+    close(torch.linalg.matrixNorm(tall, 2), values.at(0))
+    expect(torch.linalg.matrixRank(torch.outer(random(4), random(3))).item()).toBe(1)
+    close(torch.linalg.pinv(tall).matmul(tall), torch.eye(3, { dtype: complex128 }))
+    close(torch.linalg.pinv(tall), torch.linalg.inv(adjoint(tall).matmul(tall)).matmul(adjoint(tall)), 1e-9)
+  })
+
+  test('exponentials undo each other', () => {
+    close(torch.matrixExp(a).matmul(torch.matrixExp(a.neg())), torch.eye(4, { dtype: complex128 }), 1e-8)
+  })
+
+  test.each([
+    ['inv', (x: torch.Tensor) => torch.linalg.inv(x)],
+    ['solve', (x: torch.Tensor) => torch.linalg.solve(x, b.at(0))],
+    ['svdvals', (x: torch.Tensor) => torch.linalg.svdvals(x)],
+    ['pinv', (x: torch.Tensor) => torch.linalg.pinv(x)],
+  ] as const)('the gradient of %s agrees with finite differences', (_, f) => {
+    const x = a.at(0).detach().clone().requiresGrad_()
+    expect(torch.autograd.gradcheck(f, [x])).toBe(true)
+  })
+})

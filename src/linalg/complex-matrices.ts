@@ -1,0 +1,36 @@
+// Complex matrices as real ones of twice the size, [[Re, -Im], [Im, Re]]: sums, products, inverses, exponentials and
+// pseudo-inverses of these are those of the complex matrices, and their singular values and the eigenvalues of Hermitian ones
+// come twice. So one real algorithm serves both, derivatives included.
+
+import { complex, imag, real } from '../ops/complex.ts'
+import { cat } from '../ops/joining.ts'
+import { narrow, slice } from '../ops/views.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+
+/** The real matrices [..., 2m, 2n] of complex ones [..., m, n]. */
+export function embedded(a: Tensor): Tensor {
+  const [re, im] = [real(a), imag(a)]
+  return cat([cat([re, im.neg()], -1), cat([im, re], -1)], -2)
+}
+
+/** The complex matrices of real ones of this form. */
+export function extracted(a: Tensor): Tensor {
+  const [rows, columns] = a.sizes.slice(-2).map((n) => n / 2)
+  const left = narrow(a, -1, 0, columns)
+  return complex(narrow(left, -2, 0, rows), narrow(left, -2, rows, rows))
+}
+
+/** A function of matrices to matrices, of complex ones too. */
+export function ofEmbedded(a: Tensor, f: (a: Tensor) => Tensor): Tensor {
+  return a.dtype.isComplex ? extracted(f(embedded(a))) : f(a)
+}
+
+const everySecond = (values: Tensor): Tensor => {
+  const last = values.ndim - 1
+  return slice(values, last, 0, values.sizes[last], 2)
+}
+
+/** A function of matrices to sorted values, of complex ones too. */
+export function valuesOfEmbedded(a: Tensor, f: (a: Tensor) => Tensor): Tensor {
+  return a.dtype.isComplex ? everySecond(f(embedded(a))) : f(a)
+}
