@@ -17,12 +17,14 @@ import {
   eachItem,
   info,
 } from './batches.ts'
+import { deinterleaved, interleaved } from './complex-matrices.ts'
 import { choleskyInPlace, solveTriangularInPlace } from './factorizations.ts'
 import { transposed } from './spectral.ts'
 import { solve } from './systems.ts'
 
 /** The transposes of a batch of matrices. */
-export const adjointOf = (x: Tensor): Tensor => transpose(x, -2, -1)
+export const adjointOf = (x: Tensor): Tensor =>
+  x.dtype.isComplex ? transpose(x, -2, -1).conj() : transpose(x, -2, -1)
 
 interface TriangularAttributes {
   readonly upper: boolean
@@ -64,6 +66,12 @@ const solveTriangularOp: Op<TriangularAttributes> = {
 
 /** `solveTriangular` of batches of the same shape, without checks. */
 export function triangularSystem(a: Tensor, b: Tensor, upper: boolean, left = true, unit = false): Tensor {
+  if (a.dtype.isComplex) {
+    // Rows and columns of a complex matrix are not next to each other in the real one, which is no triangle.
+    const triangle = upper ? a.triu(unit ? 1 : 0) : a.tril(unit ? -1 : 0)
+    const identity = () => eye(a.sizes[a.ndim - 1], { dtype: a.dtype, device: a.device })
+    return solve(unit ? triangle.add(identity()) : triangle, b, { left })
+  }
   return apply(solveTriangularOp, [a, b], { upper, left, unit })
 }
 
@@ -101,13 +109,6 @@ export const solveTriangular: SolveTriangular & FunctionInfo = fn<SolveTriangula
     checkMatrices(name, b, 'B', true)
     checkSameDtype(name, a, b)
     checkEquation(name, a, b, left)
-    if (a.dtype.isComplex) {
-      // Rows and columns of a complex matrix are not next to each other in the real one, which is no triangle.
-      const [matrix, right] = broadcastBatches(a, b)
-      const triangle = upper ? matrix.triu(unitriangular ? 1 : 0) : matrix.tril(unitriangular ? -1 : 0)
-      const identity = eye(a.sizes[a.ndim - 1], { dtype: a.dtype, device: a.device })
-      return solve(unitriangular ? triangle.add(identity) : triangle, right, { left })
-    }
     const [matrix, right] = broadcastBatches(a, b)
     return triangularSystem(matrix, right, upper, left, unitriangular)
   },
@@ -151,8 +152,8 @@ export const triangularSolve: TriangularSolve & FunctionInfo = fn<TriangularSolv
   ['b', 'A'],
   ['upper', 'transpose', 'unitriangular'],
   (b: Tensor, a: Tensor, options: TriangularSolveOptions) => {
-    checkSquare('triangular_solve', a)
-    checkMatrices('triangular_solve', b, 'b')
+    checkSquare('triangular_solve', a, 'A', true)
+    checkMatrices('triangular_solve', b, 'b', true)
     checkEquation('triangular_solve', a, b, true)
     const [matrix, right] = broadcastBatches(a, b)
     const attributes = {
@@ -160,7 +161,10 @@ export const triangularSolve: TriangularSolve & FunctionInfo = fn<TriangularSolv
       transpose: options.transpose ?? false,
       unit: options.unitriangular ?? false,
     }
-    const solution = apply(triangularSolveOp, [right, matrix], attributes)
+    const { upper, transpose: turned, unit } = attributes
+    const solution = a.dtype.isComplex
+      ? triangularSystem(turned ? transpose(matrix, -2, -1) : matrix, right, upper !== turned, true, unit)
+      : apply(triangularSolveOp, [right, matrix], attributes)
     return namedResult('triangular_solve', { solution, clonedCoefficient: matrix.clone() })
   },
   { positional: 0 },
@@ -175,7 +179,12 @@ interface CholeskyAttributes {
 
 const choleskyOp: Op<CholeskyAttributes> = {
   node: ({ node }) => node,
-  forward: ([a], { upper }) => {
+  forward: ([a], attributes) => {
+    if (a.dtype.isComplex) {
+      const [factor, infos] = choleskyOp.forward([interleaved(a)], attributes) as Tensor[]
+      return [deinterleaved(factor), infos.add(1).floorDivide(2).to(infos.dtype)]
+    }
+    const { upper } = attributes
     const n = a.sizes[a.ndim - 1]
     return eachItem([a], [2], [{ sizes: [n, n], dtype: a.dtype }, info], ([matrix], [factor, code]) => {
       // The triangle that is read is the one asked for.
@@ -216,7 +225,7 @@ function choleskyFunction(name: string, node: string, method: boolean): Cholesky
     [method ? 'input' : 'A'],
     ['upper'],
     (a: Tensor, { upper = false }: CholeskyOptions) => {
-      checkSquare(name, a)
+      checkSquare(name, a, 'A', true)
       const [factor, infos] = applyMany(choleskyOp, [a], { node, upper })
       checkInfo(infos, notPositive(name))
       return factor
@@ -247,7 +256,7 @@ export const choleskyEx: CholeskyEx & FunctionInfo = fn<CholeskyEx>(
   ['A'],
   ['upper', 'checkErrors'],
   (a: Tensor, { upper = false, checkErrors = false }: CholeskyOptions & { checkErrors?: boolean }) => {
-    checkSquare('linalg.cholesky_ex', a)
+    checkSquare('linalg.cholesky_ex', a, 'A', true)
     const [L, infos] = applyMany(choleskyOp, [a], { node: 'LinalgCholeskyExBackward0', upper })
     if (checkErrors) checkInfo(infos, notPositive('linalg.cholesky_ex'))
     return namedResult('linalg_cholesky_ex', { L, info: infos })
@@ -310,7 +319,7 @@ export const choleskySolve: CholeskySolve & FunctionInfo = fn<CholeskySolve>(
     checkTensor('cholesky_solve', 'B', b)
     if (b.ndim < 2)
       throw new RuntimeError(`b should have at least 2 dimensions, but has ${b.ndim} dimensions instead`)
-    checkSquare('cholesky_solve', factor)
+    checkSquare('cholesky_solve', factor, 'A', true)
     checkEquation('cholesky_solve', factor, b, true)
     const [right, matrix] = broadcastBatches(b, factor)
     return apply(choleskySolveOp, [right, matrix], upper)
@@ -327,7 +336,7 @@ export const choleskyInverse: CholeskyInverse & FunctionInfo = fn<CholeskyInvers
   ['L'],
   ['upper'],
   (factor: Tensor, { upper = false }: CholeskyOptions) => {
-    checkSquare('cholesky_inverse', factor)
+    checkSquare('cholesky_inverse', factor, 'A', true)
     return apply(choleskyInverseOp, [factor], upper)
   },
   { positional: 0 },

@@ -1,6 +1,7 @@
 // The functions of `torch` whose first argument is a tensor: methods.ts makes each of them a method.
 // Modules that have other functions as well name the ones meant.
 
+export { istft, stft } from '../fft/short-time.ts'
 export * from '../linalg/tensor-functions.ts'
 export { hardshrink, prelu, relu } from './activations.ts'
 export * from './arithmetic.ts'

@@ -46,6 +46,17 @@ describe('Fourier transforms', () => {
   })
 })
 
+test('short-time transforms come back as the signal', () => {
+  const x = random(2, 40).real.contiguous()
+  const window = torch.hannWindow(16, { dtype: torch.float64 })
+  const spectrum = torch.stft(x, 16, { hopLength: 4, window, returnComplex: true })
+  expect(spectrum.sizes).toEqual([2, 9, 11])
+  close(torch.istft(spectrum, 16, { hopLength: 4, window, length: 40 }), x)
+  expect(() => torch.stft(x, 16, { window })).toThrow(
+    'stft requires the return_complex parameter be given for real inputs',
+  )
+})
+
 describe('gradients agree with finite differences', () => {
   const functions: Record<string, (x: torch.Tensor) => torch.Tensor> = {
     fft: (x) => torch.fft.fft(x, { n: 7 }),
@@ -107,6 +118,18 @@ describe('matrices', () => {
     expect(torch.linalg.matrixRank(torch.outer(random(4), random(3))).item()).toBe(1)
     close(torch.linalg.pinv(tall).matmul(tall), torch.eye(3, { dtype: complex128 }))
     close(torch.linalg.pinv(tall), torch.linalg.inv(adjoint(tall).matmul(tall)).matmul(adjoint(tall)), 1e-9)
+  })
+
+  test('Cholesky factors', () => {
+    const positive = a.matmul(adjoint(a)).add(torch.eye(4, { dtype: complex128 }))
+    const lower = torch.linalg.cholesky(positive)
+    close(lower, lower.tril())
+    expect(lower.diagonal(0, -2, -1).imag.abs().max().item()).toBeLessThan(1e-12)
+    close(lower.matmul(adjoint(lower)), positive)
+    close(torch.linalg.cholesky(positive, { upper: true }), adjoint(lower))
+    close(positive.matmul(torch.choleskySolve(b, lower)), b, 1e-9)
+    close(torch.choleskyInverse(lower), torch.linalg.inv(positive), 1e-9)
+    expect(() => torch.linalg.cholesky(positive.at(0).neg())).toThrow(/leading minor of order 1/)
   })
 
   test('exponentials undo each other', () => {
