@@ -1,6 +1,5 @@
 // What runs in a DataLoader's worker thread: makes its dataset, then loads batch after batch.
 
-import type { MessagePort } from 'node:worker_threads'
 import { manualSeed } from '../random/generator.ts'
 import { defaultCollate, defaultConvert } from './collate.ts'
 import { type IterableDataset, itemAt, itemsAt, type MapDataset } from './dataset.ts'
@@ -8,8 +7,14 @@ import { pack, unpack } from './packing.ts'
 import { makeDataset, setWorkerInfo } from './worker-dataset.ts'
 import type { Answer, Task, WorkerStart } from './worker-protocol.ts'
 
+/** Where tasks come from and answers go: a MessagePort of Node's. */
+interface TaskPort {
+  on(event: 'message', listener: (task: Task) => void): unknown
+  postMessage(answer: Answer, transfer: ArrayBuffer[]): void
+}
+
 /** Serves a DataLoader from a thread of its own. For the library's own threads. */
-export function serveDataLoader(port: MessagePort, start: WorkerStart): void {
+export function serveDataLoader(port: TaskPort, start: WorkerStart): void {
   const { recipe, id, numWorkers, seed, signal } = start
   const made = makeDataset(recipe.module, recipe.name, unpack(recipe.args) as unknown[]).then((dataset) => {
     manualSeed(seed)

@@ -50,12 +50,8 @@ export function ofEmbedded(a: Tensor, f: (a: Tensor) => Tensor): Tensor {
   return a.dtype.isComplex ? extracted(f(embedded(a))) : f(a)
 }
 
-const everySecond = (values: Tensor): Tensor => {
-  const last = values.ndim - 1
-  return slice(values, last, 0, values.sizes[last], 2)
-}
-
-/** A function of matrices to sorted values, of complex ones too. */
-export function valuesOfEmbedded(a: Tensor, f: (a: Tensor) => Tensor): Tensor {
-  return a.dtype.isComplex ? everySecond(f(embedded(a))) : f(a)
+/** Every second of what comes twice, along a dimension. */
+export function everySecond(x: Tensor, dim: number): Tensor {
+  const d = dim + x.ndim
+  return slice(x, d, 0, x.sizes[d], 2)
 }

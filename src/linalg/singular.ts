@@ -1,8 +1,10 @@
 // The singular value decomposition and what follows from it: pseudo-inverses, ranks, condition numbers, least squares.
 
+import { gradMode } from '../autograd/mode.ts'
 import { type DType, int64, realOf } from '../core/dtype.ts'
-import { RuntimeError } from '../core/errors.ts'
+import { NotImplementedError, RuntimeError } from '../core/errors.ts'
 import { maximum } from '../ops/arithmetic.ts'
+import { complex } from '../ops/complex.ts'
 import { matmul } from '../ops/matmul.ts'
 import { apply, applyMany, type FunctionInfo, fn, type Op } from '../ops/op.ts'
 import { recomputedOp } from '../ops/recomputed.ts'
@@ -10,7 +12,7 @@ import { narrow, unsqueeze } from '../ops/views.ts'
 import { type NamedResult, namedResult } from '../tensor/return-types.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { broadcastBatches, checkMatrices, checkSameDtype, eachItem } from './batches.ts'
-import { embedded, extracted, valuesOfEmbedded } from './complex-matrices.ts'
+import { embedded, everySecond, extracted } from './complex-matrices.ts'
 import { symmetricEigenvalues } from './eigen.ts'
 import { singularValues } from './spectral.ts'
 import { adjointOf } from './triangular.ts'
@@ -72,7 +74,26 @@ export function singularVectors(a: Tensor, full = false): SingularResult {
 
 /** Their singular values alone, of complex matrices too. */
 export function singularValuesOf(a: Tensor): Tensor {
-  return valuesOfEmbedded(a, (matrix) => singularVectors(matrix).S)
+  return a.dtype.isComplex ? apply(complexValuesOp, [a], null) : singularVectors(a).S
+}
+
+// Of the real matrix every value comes twice, so the derivative of its vectors, which second derivatives would need, is none.
+const complexValuesOp: Op<null> = {
+  node: 'LinalgSvdBackward0',
+  forward: ([a]) => everySecond(singularVectors(embedded(a)).S, -1).contiguous(),
+  saves: [0],
+  backward: ([g], c) => {
+    if (gradMode.enabled)
+      throw new NotImplementedError('singular values of complex matrices cannot be differentiated twice yet')
+    const a = c.input(0)
+    const [m, n] = a.sizes.slice(-2)
+    const { U, Vh } = singularVectors(embedded(a))
+    const vectors = (columns: Tensor, length: number): Tensor =>
+      complex(narrow(columns, -2, 0, length), narrow(columns, -2, length, length))
+    const u = vectors(everySecond(U, -1).contiguous(), m)
+    const v = vectors(everySecond(adjointOf(Vh), -1).contiguous(), n)
+    return [matmul(u.mul(unsqueeze(g!, -2)), adjointOf(v))]
+  },
 }
 
 /** Options of `svd`. */

@@ -269,7 +269,7 @@ export const lerp: Lerp = Object.assign(
     method: true,
     inPlace: (x: Tensor, end: Tensor, weight: TensorOrScalar) => {
       checkLerp(x, end, weight)
-      if (x.dtype.isComplex) return x.copy_(lerpComplex(x, end, weight))
+      if (x.dtype.isComplex) return x.copy_(lerpComplex(x.clone(), end, weight))
       return lerpRun.inPlace([x, end, weight])
     },
   },

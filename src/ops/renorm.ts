@@ -81,6 +81,12 @@ function renormAttributes(x: Tensor, p: number, dim: number, maxnorm: number): R
   return { p, dim: wrapDim(dim, x.ndim), maxnorm }
 }
 
+function complexRenormed(x: Tensor, { p, dim, maxnorm }: RenormAttributes): Tensor {
+  const dims = x.sizes.map((_, d) => d).filter((d) => d !== dim)
+  const norm = vectorNorm(x, p, { dim: dims, keepdim: true })
+  return x.mul(where(norm.gt(maxnorm), norm.add(1e-7).reciprocal().mul(maxnorm), 1))
+}
+
 export type Renorm = (x: Tensor, p: number, dim: number, maxnorm: number) => Tensor
 
 /** Scales down each slice of a dimension whose p-norm exceeds `maxnorm` to that norm. */
@@ -89,8 +95,15 @@ export const renorm: Renorm & FunctionInfo & { readonly inPlace: Renorm } = with
     'renorm',
     ['input', 'p', 'dim', 'maxnorm'],
     [],
-    (x: Tensor, p: number, dim: number, maxnorm: number) =>
-      apply(renormOp, [x], renormAttributes(x, p, dim, maxnorm)),
+    (x: Tensor, p: number, dim: number, maxnorm: number) => {
+      const attributes = renormAttributes(x, p, dim, maxnorm)
+      return x.dtype.isComplex ? complexRenormed(x, attributes) : apply(renormOp, [x], attributes)
+    },
   ),
-  (x, p, dim, maxnorm) => applyOver(renormOp, [x], renormAttributes(x, p, dim, maxnorm)),
+  (x, p, dim, maxnorm) => {
+    const attributes = renormAttributes(x, p, dim, maxnorm)
+    return x.dtype.isComplex
+      ? x.copy_(complexRenormed(x.clone(), attributes))
+      : applyOver(renormOp, [x], attributes)
+  },
 )

@@ -106,7 +106,9 @@ function scanFunction(
   return withInPlace(
     fn<Scan>(name, ['input', 'dim'], ['dtype'], run, { positional: 0 }),
     (x, dim, options = {}) =>
-      x.dtype.isComplex ? x.copy_(run(x, dim, options)) : applyOver(op, [x], attributesOf(x, dim, options)),
+      x.dtype.isComplex
+        ? x.copy_(run(x.clone(), dim, options))
+        : applyOver(op, [x], attributesOf(x, dim, options)),
   )
 }
 
