@@ -1,6 +1,8 @@
-// The bundle: one ES module for Node and browsers, with what is loaded on demand in files beside it.
+// The builds: for Node one file (with what is loaded on demand beside it), which imports fastest; for browsers every module in a file
+// of its own, without the addon, so that the bundler of a page takes what the page uses.
 
 import { builtinModules } from 'node:module'
+import { dirname, relative, resolve } from 'node:path'
 import { defineConfig } from 'rolldown'
 
 // Node's own modules are imported dynamically, where they are needed; nothing else stays outside.
@@ -13,7 +15,7 @@ const output = {
   // The documentation of functions is in the declarations; without it the module loads a fifth faster.
   comments: { legal: true, annotation: true, jsdoc: false },
   entryFileNames: '[name].js',
-  chunkFileNames: '[name].js',
+  chunkFileNames: ({ name }) => (name === 'engine' ? 'webgpu-engine.js' : '[name].js'),
   // Less text to parse makes the import faster. Names stay: models print the names of their classes.
   minify: {
     compress: true,
@@ -28,8 +30,63 @@ const libraryBeside = {
   resolveId: (source) => (source === '../index.ts' ? { id: './index.js', external: 'absolute' } : null),
 }
 
+/** The entries, what only the main one has, and what is loaded with the first tensor on a GPU. */
+const separate =
+  /\/src\/(index|tensor\/(basic-)?methods|entries\/.*|backends\/webgpu\/(?!webgpu|device|memory).*)\.ts$/
+
+/** Modules that work in Node only. Browsers get their twins, which say so. */
+const nodeOnly = {
+  'backends/cpu/native.ts': 'native-absent.ts',
+  'backends/cpu/native-launch.ts': 'native-absent.ts',
+  'backends/cpu/native-product.ts': 'native-absent.ts',
+  'data/worker-pool.ts': 'worker-pool-absent.ts',
+  'serialization/node-files.ts': 'node-files-absent.ts',
+  'utils/tensorboard/index.ts': 'index-absent.ts',
+}
+
+const source = resolve(import.meta.dirname, 'src')
+
+const withoutNode = {
+  name: 'without-node',
+  resolveId(name, importer) {
+    if (importer === undefined || !name.startsWith('.')) return null
+    const file = resolve(dirname(importer), name)
+    const twin = nodeOnly[relative(source, file).replaceAll('\\', '/')]
+    return twin === undefined ? null : resolve(dirname(file), twin)
+  },
+}
+
+const entries = { index: 'src/index.ts' }
+for (const name of ['core', 'nn', 'functional', 'optim'])
+  entries[`entries/${name}`] = `src/entries/${name}.ts`
+
 export default defineConfig([
-  { input: 'src/index.ts', external, platform: 'neutral', output: { ...output, cleanDir: true } },
+  {
+    input: entries,
+    external,
+    platform: 'neutral',
+    output: {
+      ...output,
+      cleanDir: true,
+      // What the entries share is one file. All methods come with the main entry only.
+      codeSplitting: { groups: [{ name: 'library', test: (id) => !separate.test(id) }] },
+    },
+  },
+  {
+    input: entries,
+    external,
+    platform: 'neutral',
+    plugins: [withoutNode],
+    output: {
+      dir: 'dist/browser',
+      format: 'esm',
+      preserveModules: true,
+      preserveModulesRoot: 'src',
+      // npm leaves folders of that name out of packages.
+      entryFileNames: ({ name }) => `${name.replace(/^.*node_modules\//, 'vendor/')}.js`,
+      comments: { legal: true, annotation: true, jsdoc: false },
+    },
+  },
   {
     input: { cli: 'src/cli/bin.ts' },
     external,

@@ -17,7 +17,7 @@ export type { AdapterInfo, AdapterOptions } from './backends/webgpu/device.ts'
 /** Whether tensors can be on the device `webgpu` here. Asks for the device, so that it is there afterwards. */
 export async function isAvailable(): Promise<boolean> {
   try {
-    await start()
+    await Promise.all([start(), webgpuBackend.load()])
     return true
   } catch {
     return false
@@ -45,7 +45,7 @@ export async function init(options: AdapterOptions = {}): Promise<AdapterInfo> {
     throw new RuntimeError(
       `webgpu.init(): a device is already in use (${adapterInfo()!.description}), so options come too late: call it before anything else uses 'webgpu'`,
     )
-  await start(options)
+  await Promise.all([start(options), webgpuBackend.load()])
   return adapterInfo()!
 }
 
@@ -82,21 +82,22 @@ export interface Statistics {
 
 /** Counts of memory and of work so far. */
 export function statistics(): Statistics {
-  const { queue } = webgpuBackend
+  const queue = webgpuBackend.engine?.queue
   return {
     allocations: webgpuBackend.count,
     allocatedBytes: webgpuBackend.live,
-    usedBytes: queue.pool.used,
-    cachedBytes: queue.pool.kept,
-    dispatches: queue.counts.dispatches,
-    submissions: queue.counts.submissions,
+    usedBytes: queue?.pool.used ?? 0,
+    cachedBytes: queue?.pool.kept ?? 0,
+    dispatches: queue?.counts.dispatches ?? 0,
+    submissions: queue?.counts.submissions ?? 0,
   }
 }
 
 /** Gives the memory of freed tensors, which is kept for later ones, back to the system. */
 export function emptyCache(): void {
-  webgpuBackend.queue.flush()
-  webgpuBackend.queue.pool.empty()
+  const queue = webgpuBackend.engine?.queue
+  queue?.flush()
+  queue?.pool.empty()
 }
 
 /**
@@ -111,5 +112,8 @@ export function setMemoryLimit(bytes: number, { cache }: { cache?: number } = {}
     if (!Number.isInteger(value) || value < 0)
       throw new ValueError(`setMemoryLimit: ${name} must be a whole number of bytes, got ${value}`)
   webgpuBackend.limit = bytes
-  if (cache !== undefined) webgpuBackend.queue.pool.budget = cache
+  if (cache === undefined) return
+  webgpuBackend.inOrder(({ queue }) => {
+    queue.pool.budget = cache
+  })
 }

@@ -13,6 +13,8 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { brotliCompressSync } from 'node:zlib'
+import { rolldown } from 'rolldown'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 const root = resolve(import.meta.dirname, '../..')
@@ -102,12 +104,68 @@ test('importing it takes little time', () => {
   expect(Number(output)).toBeLessThan(300)
 })
 
+/** What a page that consists of `source` loads at its start: the module and its size after Brotli, in bytes. */
+async function page(name: string, source: string): Promise<{ file: string; size: number }> {
+  const [input, dir] = [join(project, `${name}.js`), join(project, `${name}-page`)]
+  writeFileSync(input, source)
+  const messages: string[] = []
+  const bundle = await rolldown({
+    input,
+    cwd: project,
+    platform: 'browser',
+    onLog: (_, { message }) => messages.push(message),
+  })
+  const { output } = await bundle.write({ dir, format: 'esm', minify: true })
+  expect(messages).toEqual([])
+  const [entry] = output
+  return { file: join(dir, entry.fileName), size: brotliCompressSync(entry.code).byteLength }
+}
+
+test('a page loads no more than 250 kB, and less than half of that for tensors and a layer', async () => {
+  const all = await page('all', "import * as torch from 'antorcha'\nglobalThis.torch = torch")
+  const few = await page(
+    'few',
+    `import { tensor } from 'antorcha/core'
+     import { Linear } from 'antorcha/nn'
+     console.log(String(new Linear(2, 1)(tensor([[1.5, 2]])).shape))`,
+  )
+  console.log(`after Brotli: all ${all.size} bytes; tensors and nn.Linear ${few.size} bytes`)
+  expect(all.size).toBeLessThanOrEqual(250_000)
+  expect(few.size).toBeLessThan(all.size / 2)
+  expect(execFileSync(process.execPath, [few.file], { encoding: 'utf8' })).toBe('torch.Size([1, 1])\n')
+})
+
+test('the small entries share one Tensor with the main one, and take further methods', () => {
+  const output = run(
+    'entries.js',
+    `import { installMethods, sort, tensor } from 'antorcha/core'
+     import { Linear } from 'antorcha/nn'
+     import { relu } from 'antorcha/nn/functional'
+     import { SGD } from 'antorcha/optim'
+     const x = tensor([3, 1, 2])
+     console.log(typeof x.sort, typeof x.add_)
+     installMethods({ sort })
+     console.log(x.sort().values.tolist(), relu(new Linear(2, 1)(tensor([[1.5, 2]]))).shape.length, typeof SGD)
+     const torch = await import('antorcha')
+     console.log(x instanceof torch.Tensor, torch.nn.Linear === Linear, typeof x.topk)
+     try { installMethods(null) } catch (error) { console.log(error.message) }`,
+  )
+  expect(output.split('\n')).toEqual([
+    'undefined function',
+    '[ 1, 2, 3 ] 2 function',
+    'true true function',
+    'installMethods(): expected an object of functions, such as { sort, topk }, got null',
+    '',
+  ])
+})
+
 test('nothing of Node is imported before it is needed, so that browsers can load it', () => {
-  for (const name of readdirSync(join(root, 'dist')).filter((file) => file.endsWith('.js'))) {
+  const files = readdirSync(join(root, 'dist'), { recursive: true, encoding: 'utf8' })
+  for (const name of files.filter((file) => file.endsWith('.js'))) {
     const source = readFileSync(join(root, 'dist', name), 'utf8')
     const statics =
       source.match(/^\s*(?:import|export)\b[^('"]*from\s*["'][^"']+["']|^\s*import\s*["'][^"']+["']/gm) ?? []
-    expect(statics.filter((line) => !/["']\.\//.test(line))).toEqual([])
+    expect(statics.filter((line) => !/["']\.\.?\//.test(line))).toEqual([])
   }
 })
 

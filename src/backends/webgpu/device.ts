@@ -163,6 +163,11 @@ export function retry(): void {
   failure = null
 }
 
+/** From now on there is no device, for this reason. */
+export function fail(error: Error): void {
+  failure = error
+}
+
 /** What shaders may use on the device in use; before there is one, what they may use everywhere. */
 export function features(): Features {
   return current === null ? noFeatures : currentFeatures

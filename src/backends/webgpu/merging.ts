@@ -1,8 +1,8 @@
 // Small dispatches of one shader that follow each other and do not need each other's results become one dispatch: the updates
 // of an optimizer, for example. The shader that does them all: shader-text.ts.
 
+import type { Memory } from './memory.ts'
 import type { Pipeline } from './pipelines.ts'
-import type { Memory } from './pool.ts'
 
 /** Workgroups of dispatches that become one with others: larger ones keep the GPU busy by themselves. */
 const MOST_MERGED_GROUPS = 4096

@@ -1,7 +1,6 @@
 // Buffers for allocations: freed ones are kept for later allocations of about the same size, up to a budget.
 
-import type { Allocation } from '../backend.ts'
-import { lostCount, usage } from './device.ts'
+import { usage } from './device.ts'
 
 /** A GPU buffer with a number that tells it from all others. */
 export interface PooledBuffer {
@@ -10,37 +9,6 @@ export interface PooledBuffer {
   readonly size: number
   /** The batch of commands that used it last. */
   batch: number
-}
-
-/** Device memory: a place in the order of commands. It gets a buffer when the first command that uses it is encoded. */
-export class Memory {
-  buffer: PooledBuffer | null = null
-  /** The bytes as JavaScript wrote them, as long as no kernel has written to them since. */
-  host: Uint8Array | null = null
-  /** No longer in use: a command that frees it is on its way. */
-  freed = false
-  readonly nbytes: number
-  /** How many devices had been lost when it was made. */
-  readonly era: number = lostCount()
-
-  constructor(nbytes: number) {
-    this.nbytes = nbytes
-  }
-}
-
-/** What the library holds. Once it is collected, its memory is free; memory may outlive it, commands may not. */
-export class GpuAllocation implements Allocation {
-  readonly nbytes: number
-  readonly memory: Memory
-  /** Why it must not be used any more, where its memory was given back early. */
-  forgotten: string | null = null
-  /** Tells the garbage collector of memory that it does not see. */
-  ballast: ArrayBuffer | null = null
-
-  constructor(nbytes: number) {
-    this.nbytes = nbytes
-    this.memory = new Memory(nbytes)
-  }
 }
 
 /** Sizes are rounded up to quarters of powers of two, at least 256 bytes, so that freed buffers fit others. */

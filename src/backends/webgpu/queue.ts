@@ -3,9 +3,10 @@
 
 import { RuntimeError } from '../../core/errors.ts'
 import { lostCount, obstacle, onLost, ready, start, usage } from './device.ts'
+import type { Memory } from './memory.ts'
 import { type Dispatch, Run } from './merging.ts'
 import { type Pipeline, PipelineLayouts } from './pipelines.ts'
-import { BufferPool, type Memory, type PooledBuffer, sizeClass } from './pool.ts'
+import { BufferPool, type PooledBuffer, sizeClass } from './pool.ts'
 import { BLOCK_ALIGNMENT } from './shader-text.ts'
 
 /** JavaScript at its place in the order of work. */
@@ -82,14 +83,12 @@ export class CommandQueue {
 
   /** Writes all bytes of a memory; they are not copied. */
   upload(memory: Memory, bytes: Uint8Array): void {
-    memory.host = bytes
+    memory.wrote(bytes)
     this.push({ kind: 'upload', memory, bytes })
   }
 
+  /** Gives memory, already marked as freed, back at its place in the order. */
   free(memory: Memory): void {
-    if (memory.freed) return
-    memory.freed = true
-    memory.host = null
     this.push({ kind: 'free', memory })
   }
 

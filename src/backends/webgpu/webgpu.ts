@@ -1,29 +1,27 @@
-// The WebGPU backend: allocations, launches and reads, in the order of the command queue. Nothing here waits.
+// The WebGPU backend: allocations, launches and reads, in the order in which they come. Nothing here waits. What does the work
+// (engine.ts) is loaded with the first of them; until it is there they wait.
 
 import { allDTypes, type DType, uint8 } from '../../core/dtype.ts'
-import { OutOfMemoryError, RuntimeError, UnsupportedKernelError } from '../../core/errors.ts'
+import { OutOfMemoryError, RuntimeError } from '../../core/errors.ts'
 import { type Kernel, KernelBuilder, type Launch } from '../../kernels/kernel.ts'
 import { type Allocation, type Backend, backendFor } from '../backend.ts'
 import { flatLaunch } from '../launch-shape.ts'
 import { recording } from '../recording.ts'
-import { lostCount, obstacle, ready } from './device.ts'
-import { putScalar } from './parameters.ts'
-import { type Planned, planned } from './plan.ts'
-import { GpuAllocation, type Memory } from './pool.ts'
-import { CommandQueue } from './queue.ts'
+import { fail, lostCount, obstacle } from './device.ts'
+import type { Engine } from './engine.ts'
+import { GpuAllocation, type Memory } from './memory.ts'
 
 /** Allocations hold at least so many bytes of ballast, so that many small ones are collected, too. */
 const LEAST_BALLAST = 4096
-/** Bytes written by JavaScript are kept, so that indices can be checked without waiting, up to so many. */
-const MOST_KNOWN = 4 * 2 ** 20
 
 const consecutive: readonly number[] = [1]
-/** Marks kernels that no shader can compute. */
-const onHostKey = 'webgpu:host'
 
 class WebGpuBackend implements Backend {
   readonly type = 'webgpu' as const
-  readonly queue: CommandQueue = new CommandQueue()
+  /** What does the work, once it is loaded. */
+  engine: Engine | null = null
+  private loading: Promise<Engine> | null = null
+  private waiting: ((engine: Engine) => void)[] = []
   /** Bytes that tensors hold at most. WebGPU does not tell how much memory there is. */
   limit: number = 4 * 2 ** 30
   /** Bytes that tensors hold. */
@@ -81,9 +79,46 @@ class WebGpuBackend implements Backend {
     if (memory.freed) return
     this.live -= memory.nbytes
     this.count--
+    memory.freed = true
+    memory.host = null
     // A buffer of a lost device must not serve another one.
-    if (memory.era === lostCount()) this.queue.free(memory)
-    else memory.freed = true
+    if (memory.era === lostCount()) this.inOrder((engine) => engine.queue.free(memory))
+  }
+
+  /** Has the engine do something after all that it was given before: at once, or when it is loaded. */
+  inOrder(work: (engine: Engine) => void): void {
+    if (this.engine !== null) work(this.engine)
+    else {
+      this.waiting.push(work)
+      // Who waits for a result hears of a failure.
+      this.load().catch(() => {})
+    }
+  }
+
+  /**
+   * Loads the engine. What waits for it runs then, in its order.
+   * @throws RuntimeError where its file cannot be had.
+   */
+  load(): Promise<Engine> {
+    this.loading ??= import('./engine.ts').then(
+      ({ Engine }) => {
+        this.engine = new Engine()
+        const { waiting } = this
+        this.waiting = []
+        for (const work of waiting) work(this.engine)
+        return this.engine
+      },
+      (error: Error) => {
+        this.loading = null
+        this.waiting = []
+        const failure = new RuntimeError(
+          `the part of the library that works on WebGPU could not be loaded (${error.message}): its file must lie beside the library's own, as the package has it`,
+        )
+        fail(failure)
+        throw failure
+      },
+    )
+    return this.loading
   }
 
   launch(kernel: Kernel, launch: Launch): void {
@@ -105,63 +140,15 @@ class WebGpuBackend implements Backend {
       numbers.push(number)
     }
     this.generatedLaunches++
-    const plan = this.planOf(kernel, launch, numbers, memories.length)
-    if (plan === null) {
-      this.launchOnHost(kernel, launch, numbers, memories)
-      for (const copy of copies) this.free(copy)
-      return
+    const { engine } = this
+    if (engine !== null) engine.launch({ kernel, launch, memories, numbers })
+    else {
+      for (let o = 0; o < operands.length; o++)
+        if (kernel.operands[o].access !== 'read') memories[numbers[o]].host = null
+      const kept = lasting(launch)
+      this.inOrder((engine) => engine.launch({ kernel, launch: kept, memories, numbers }))
     }
-    const { pipeline, layout, words, x, y } = plan
-    const block = this.queue.block(pipeline.blockSize)
-    block.words.set(words, block.start)
-    for (let o = 0; o < operands.length; o++) block.words[block.start + layout.offset(o)] = operands[o].offset
-    for (let i = 0; i < kernel.scalars.length; i++)
-      putScalar(block.words, block.start + layout.scalar(i), kernel.scalars[i], launch.scalars[i])
-    this.queue.dispatch(pipeline, memories, block.start, x, y)
     for (const copy of copies) this.free(copy)
-  }
-
-  /** The plan of a launch, or null where a shader cannot do it: it needs doubles, or a function that was never written in WGSL. */
-  private planOf(kernel: Kernel, launch: Launch, numbers: readonly number[], count: number): Planned | null {
-    if (kernel.compiled.has(onHostKey) || !fits(count)) return null
-    try {
-      return planned(kernel, launch, numbers)
-    } catch (error) {
-      if (!(error instanceof UnsupportedKernelError)) throw error
-      kernel.compiled.set(onHostKey, true)
-      return null
-    }
-  }
-
-  /** Has the CPU run a launch once the values are there; slow, but it works, and in the right order. */
-  private launchOnHost(
-    kernel: Kernel,
-    { operands, scalars, ...space }: Launch,
-    numbers: readonly number[],
-    memories: readonly Memory[],
-  ): void {
-    const written = memories.filter((_, m) =>
-      numbers.some((number, o) => number === m && kernel.operands[o].access !== 'read'),
-    )
-    const given = [...scalars]
-    const accesses = operands.map((operand) => ({ ...operand }))
-    this.queue.compute(memories, written, (bytes) => {
-      const host = backendFor('cpu')
-      const allocations = bytes.map((part) => {
-        const allocation = host.allocate(part.byteLength)
-        host.bytes!(allocation).set(part)
-        return allocation
-      })
-      try {
-        const moved = accesses.map((access, o) => ({ ...access, storage: allocations[numbers[o]] }))
-        host.launch(kernel, { ...space, operands: moved, scalars: given })
-        return written.map((memory) =>
-          host.bytes!(allocations[memories.indexOf(memory)]).slice(0, memory.nbytes),
-        )
-      } finally {
-        for (const allocation of allocations) host.free(allocation)
-      }
-    })
   }
 
   compute(
@@ -172,8 +159,9 @@ class WebGpuBackend implements Backend {
     if (recording.recorder !== null) for (const input of inputs) recording.recorder.accessed(input)
     const why = obstacle()
     if (why !== null) throw why
-    const memoriesOf = (list: readonly Allocation[]) => list.map((one) => memoryIn(one as GpuAllocation))
-    this.queue.compute(memoriesOf(inputs), memoriesOf(outputs), run)
+    const [read, written] = [inputs, outputs].map((list) => list.map((one) => memoryIn(one as GpuAllocation)))
+    for (const memory of written) memory.host = null
+    this.inOrder((engine) => engine.queue.compute(read, written, run))
   }
 
   launchFlat(
@@ -203,12 +191,11 @@ class WebGpuBackend implements Backend {
     const { memory } = allocation as GpuAllocation
     if (bytes.byteLength === 0) return
     if (offset === 0 && bytes.byteLength === memory.nbytes) {
-      this.queue.upload(memory, bytes.slice())
-      if (memory.nbytes > MOST_KNOWN) memory.host = null
+      this.upload(memory, bytes.slice())
       return
     }
     const part = this.allocate(bytes.byteLength) as GpuAllocation
-    this.queue.upload(part.memory, bytes.slice())
+    this.upload(part.memory, bytes.slice())
     this.launch(copyBytes(), {
       outer: [bytes.byteLength],
       loop: [],
@@ -219,6 +206,11 @@ class WebGpuBackend implements Backend {
       scalars: [],
     })
     this.free(part)
+  }
+
+  private upload(memory: Memory, bytes: Uint8Array): void {
+    memory.wrote(bytes)
+    this.inOrder((engine) => engine.queue.upload(memory, bytes))
   }
 
   /** The bytes, where JavaScript wrote them and no kernel has changed them since; else null. */
@@ -233,13 +225,24 @@ class WebGpuBackend implements Backend {
     if (why !== null) throw why
     if (recording.recorder !== null) recording.recorder.accessed(allocation)
     if (nbytes === 0) return new Uint8Array(0)
-    return this.queue.read(memoryIn(allocation as GpuAllocation), offset, nbytes)
+    const memory = memoryIn(allocation as GpuAllocation)
+    if (this.engine !== null) return this.engine.queue.read(memory, offset, nbytes)
+    // At its place in the order, which is now.
+    const bytes = new Promise<Uint8Array>((done) =>
+      this.inOrder((engine) => done(engine.queue.read(memory, offset, nbytes))),
+    )
+    return Promise.race([bytes, this.load().then(() => bytes)])
   }
 }
 
-/** Whether a shader may bind so many buffers; every device allows 8. */
-function fits(count: number): boolean {
-  return count <= 8 || count <= (ready()?.limits.maxStorageBuffersPerShaderStage ?? 8)
+/** A copy of a launch that stays as it is whatever becomes of the caller's. */
+function lasting({ outer, loop, operands, scalars }: Launch): Launch {
+  return {
+    outer: [...outer],
+    loop: [...loop],
+    operands: operands.map((operand) => ({ ...operand, strides: [...operand.strides] })),
+    scalars: [...scalars],
+  }
 }
 
 /** The memory of an allocation. Throws where it was given back. */
