@@ -1,13 +1,14 @@
 // From tensors of matrices to host algorithms and back, and the checks and errors that linear algebra shares.
 
-import { type DType, float64, int32, scalarTypeName } from '../core/dtype.ts'
+import { complex128, type DType, float64, int32, scalarTypeName } from '../core/dtype.ts'
 import { NotImplementedError, RuntimeError } from '../core/errors.ts'
 import { broadcastSizes, formatSizes, numelOf } from '../core/shape.ts'
+import { resolveConj } from '../ops/complex.ts'
 import { to } from '../ops/conversion.ts'
 import { computeLater, onHost } from '../ops/host.ts'
 import { emptyTensor } from '../ops/launch.ts'
 import { checkTensor } from '../ops/op.ts'
-import { expand } from '../ops/views.ts'
+import { expand, viewAsReal } from '../ops/views.ts'
 import { data } from '../tensor/data.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 
@@ -24,7 +25,7 @@ export interface Output {
 
 /**
  * Runs `f` on each item of a batch. Inputs have the same batch dimensions and then `ranks[i]` dimensions of their own;
- * `f` gets them as float64 (its own copies) and fills the results.
+ * `f` gets them as float64 (its own copies), complex numbers as pairs, and fills the results.
  */
 export function eachItem(
   inputs: readonly Tensor[],
@@ -43,9 +44,10 @@ export function eachItem(
       outputs.map(({ sizes, dtype }) => ({ sizes: [...batch, ...sizes], dtype })),
       (values) => eachItem(values, ranks, outputs, f),
     )
-  const sources = known.map((x) => data(to(x!, float64)) as Float64Array)
-  const inputCounts = inputs.map((x, i) => numelOf(x.sizes.slice(x.ndim - ranks[i])))
-  const counts = outputs.map((o) => numelOf(o.sizes))
+  const sources = known.map((x) => toHost(x!))
+  const width = (dtype: DType) => (dtype.isComplex ? 2 : 1)
+  const inputCounts = inputs.map((x, i) => width(x.dtype) * numelOf(x.sizes.slice(x.ndim - ranks[i])))
+  const counts = outputs.map((o) => width(o.dtype) * numelOf(o.sizes))
   const n = numelOf(batch)
   const results = counts.map((count) => new Float64Array(n * count))
   for (let item = 0; item < n; item++)
@@ -56,12 +58,18 @@ export function eachItem(
   return outputs.map((o, i) => to(fromHost(results[i], [...batch, ...o.sizes], o.dtype), first.device))
 }
 
-/** A tensor of these numbers. */
+// Its numbers, complex ones as pairs.
+function toHost(x: Tensor): Float64Array {
+  if (!x.dtype.isComplex) return data(to(x, float64)) as Float64Array
+  return data(viewAsReal(resolveConj(to(x, complex128)))) as Float64Array
+}
+
+/** A tensor of these numbers, complex ones being pairs. */
 export function fromHost(values: Float64Array, sizes: readonly number[], dtype: DType): Tensor {
-  const wide = emptyTensor(sizes, float64)
+  const wide = emptyTensor(sizes, dtype.isComplex ? complex128 : float64)
   const bytes = wide.storage.bytes()
   new Float64Array(bytes.buffer, bytes.byteOffset, values.length).set(values)
-  return dtype === float64 ? wide : to(wide, dtype)
+  return dtype === wide.dtype ? wide : to(wide, dtype)
 }
 
 /** What an algorithm says about success, one number for each matrix. */

@@ -1,30 +1,40 @@
-// Eigenvalues and eigenvectors of symmetric matrices.
+// Eigenvalues and eigenvectors of symmetric and Hermitian matrices.
 
+import { realOf } from '../core/dtype.ts'
 import { RuntimeError } from '../core/errors.ts'
+import { real } from '../ops/complex.ts'
 import { matmul } from '../ops/matmul.ts'
 import { applyMany, type FunctionInfo, fn, type Op } from '../ops/op.ts'
 import { unsqueeze } from '../ops/views.ts'
 import { type NamedResult, namedResult } from '../tensor/return-types.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { checkSquare, eachItem } from './batches.ts'
+import { hermitianEigen } from './complex-spectral.ts'
 import { symmetricEigen } from './spectral.ts'
 import { adjointOf } from './triangular.ts'
 
 /** Which triangle of a symmetric matrix is read. */
 export type Triangle = 'L' | 'U'
 
+/** The symmetric or Hermitian matrices of one triangle: the other is never read, nor what is imaginary on the diagonal. */
+export function fromTriangle(a: Tensor, upper = false): Tensor {
+  const lower = upper ? adjointOf(a.triu(1)) : a.tril(-1)
+  const diagonal = a.diagonal(0, -2, -1).diagEmbed()
+  return lower.add(adjointOf(lower)).add(a.dtype.isComplex ? real(diagonal) : diagonal)
+}
+
 const eighOp: Op<{ readonly upper: boolean }> = {
   node: 'LinalgEighBackward0',
   forward: ([a], { upper }) => {
     const n = a.sizes[a.ndim - 1]
-    const outputs = [[n], [n, n]].map((sizes) => ({ sizes, dtype: a.dtype }))
-    return eachItem([a], [2], outputs, ([matrix], [values, vectors]) => {
-      for (let i = 0; i < n; i++)
-        for (let j = 0; j < i; j++) {
-          if (upper) matrix[i * n + j] = matrix[j * n + i]
-          else matrix[j * n + i] = matrix[i * n + j]
-        }
-      const found = symmetricEigen(matrix, n)
+    const outputs = [
+      { sizes: [n], dtype: realOf(a.dtype) },
+      { sizes: [n, n], dtype: a.dtype },
+    ]
+    const whole = fromTriangle(a, upper)
+    const decompose = a.dtype.isComplex ? hermitianEigen : symmetricEigen
+    return eachItem([whole], [2], outputs, ([matrix], [values, vectors]) => {
+      const found = decompose(matrix, n)
       values.set(found.values)
       vectors.set(found.vectors)
     })
@@ -71,7 +81,7 @@ export const eigh: Eigh & FunctionInfo = fn<Eigh>(
   ['A'],
   ['UPLO'],
   (a: Tensor, { UPLO = 'L' }: { UPLO?: Triangle }) => {
-    checkSquare('linalg.eigh', a)
+    checkSquare('linalg.eigh', a, 'A', true)
     const [eigenvalues, eigenvectors] = applyMany(eighOp, [a], { upper: isUpper(UPLO) })
     return namedResult('linalg_eigh', { eigenvalues, eigenvectors })
   },
@@ -90,7 +100,7 @@ export const eigvalsh: Eigvalsh & FunctionInfo = fn<Eigvalsh>(
   ['A'],
   ['UPLO'],
   (a: Tensor, { UPLO = 'L' }: { UPLO?: Triangle }) => {
-    checkSquare('linalg.eigvalsh', a)
+    checkSquare('linalg.eigvalsh', a, 'A', true)
     return symmetricEigenvalues(a, isUpper(UPLO))
   },
   { method: false, positional: 1 },

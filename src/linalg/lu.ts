@@ -20,6 +20,7 @@ import {
   eachItem,
   info,
 } from './batches.ts'
+import { complexLuInPlace } from './complex-factorizations.ts'
 import { luInPlace } from './factorizations.ts'
 import { adjointOf, checkEquation, triangularSystem } from './triangular.ts'
 
@@ -31,8 +32,9 @@ function permutations(pivots: Tensor, m: number, like: Tensor): Tensor {
       const other = one - 1
       ;[order[i], order[other]] = [order[other], order[i]]
     })
+    const width = p.length / (m * m)
     order.forEach((from, i) => {
-      p[from * m + i] = 1
+      p[(from * m + i) * width] = 1
     })
   })[0]
 }
@@ -79,7 +81,9 @@ const factorOp: Op<boolean> = {
     const k = Math.min(m, n)
     const outputs = [{ sizes: [m, n], dtype: a.dtype }, { sizes: [k], dtype: int32 }, info]
     return eachItem([a], [2], outputs, ([matrix], [packed, pivots, code]) => {
-      code[0] = luInPlace(matrix, m, n, pivots, pivot)
+      code[0] = a.dtype.isComplex
+        ? complexLuInPlace(matrix, m, n, pivots)
+        : luInPlace(matrix, m, n, pivots, pivot)
       packed.set(matrix)
       for (let i = 0; i < k; i++) pivots[i] += 1
     })
@@ -118,7 +122,7 @@ export const luFactorEx: LuFactorEx & FunctionInfo = fn<LuFactorEx>(
   ['A'],
   ['pivot', 'checkErrors'],
   (a: Tensor, { pivot = true, checkErrors = false }: LuOptions & { checkErrors?: boolean }) => {
-    checkMatrices('linalg.lu_factor_ex', a)
+    checkMatrices('linalg.lu_factor_ex', a, 'A', true)
     checkPivot('linalg.lu_factor_ex', pivot)
     const [LU, pivots, infos] = applyMany(factorOp, [a], pivot)
     if (checkErrors) checkInfo(infos, zeroPivot)
@@ -139,7 +143,7 @@ export const luFactor: LuFactor & FunctionInfo = fn<LuFactor>(
   ['A'],
   ['pivot'],
   (a: Tensor, { pivot = true }: LuOptions) => {
-    checkMatrices('linalg.lu_factor', a)
+    checkMatrices('linalg.lu_factor', a, 'A', true)
     checkPivot('linalg.lu_factor', pivot)
     const [LU, pivots, infos] = applyMany(factorOp, [a], pivot)
     checkInfo(infos, zeroPivot)
@@ -171,7 +175,7 @@ export const lu: Lu & FunctionInfo = fn<Lu>(
   ['A'],
   ['pivot'],
   (a: Tensor, { pivot = true }: LuOptions) => {
-    checkMatrices('linalg.lu', a)
+    checkMatrices('linalg.lu', a, 'A', true)
     checkPivot('linalg.lu', pivot)
     const [P, L, U] = applyMany(luOp, [a], pivot)
     return namedResult('linalg_lu', { P, L, U })
@@ -188,7 +192,7 @@ export const torchLu: TorchLu & FunctionInfo = fn<TorchLu>(
   ['A'],
   ['pivot', 'getInfos'],
   (a: Tensor, { pivot = true, getInfos = false }: { pivot?: boolean; getInfos?: boolean }) => {
-    checkMatrices('lu', a)
+    checkMatrices('lu', a, 'A', true)
     checkPivot('lu', pivot)
     const results = applyMany(factorOp, [a], pivot)
     if (!getInfos) checkInfo(results[2], zeroPivot)
@@ -295,8 +299,8 @@ function runLuSolve(
   options: LuSolveOptions,
 ): Tensor {
   const { left = true, adjoint = false } = options
-  checkSquare(name, packed, 'LU')
-  checkMatrices(name, b, 'B')
+  checkSquare(name, packed, 'LU', true)
+  checkMatrices(name, b, 'B', true)
   checkSameDtype(name, packed, b, ['LU', 'B'])
   checkEquation(name, packed, b, left)
   const [matrix, right] = broadcastBatches(packed, b)

@@ -1,6 +1,7 @@
 // QR factorisations and products of Householder reflections.
 
 import { RuntimeError } from '../core/errors.ts'
+import { real } from '../ops/complex.ts'
 import { eye } from '../ops/creation.ts'
 import { cat } from '../ops/joining.ts'
 import { matmul } from '../ops/matmul.ts'
@@ -10,6 +11,7 @@ import { expand, narrow, unsqueeze } from '../ops/views.ts'
 import { type NamedResult, namedResult } from '../tensor/return-types.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { checkMatrices, checkSameDtype, eachItem } from './batches.ts'
+import { complexHouseholderColumns, complexHouseholderInPlace } from './complex-factorizations.ts'
 import { householderColumns, householderInPlace } from './factorizations.ts'
 import { adjointOf, triangularSystem } from './triangular.ts'
 
@@ -21,8 +23,9 @@ function tallGradient(q: Tensor, r: Tensor, gradQ: Tensor | null, gradR: Tensor 
   const fromR = gradR === null ? null : matmul(r, adjointOf(gradR))
   const fromQ = gradQ === null ? null : matmul(adjointOf(gradQ), q)
   const m = fromR === null ? fromQ!.neg() : fromQ === null ? fromR : fromR.sub(fromQ)
-  const lower = m.tril()
-  const symmetric = lower.add(adjointOf(m.tril(-1)))
+  const lower = m.tril(-1)
+  const diagonal = m.diagonal(0, -2, -1).diagEmbed()
+  const symmetric = lower.add(adjointOf(lower)).add(diagonal.dtype.isComplex ? real(diagonal) : diagonal)
   const product = matmul(q, symmetric)
   return triangularSystem(adjointOf(r), gradQ === null ? product : gradQ.add(product), false, false)
 }
@@ -34,10 +37,16 @@ const qrOp: Op<{ readonly mode: QrMode }> = {
     const k = mode === 'complete' ? m : Math.min(m, n)
     const outputs = [mode === 'r' ? [0] : [m, k], [k, n]].map((sizes) => ({ sizes, dtype: a.dtype }))
     return eachItem([a], [2], outputs, ([matrix], [q, r]) => {
-      const tau = new Float64Array(Math.min(m, n))
-      householderInPlace(matrix, m, n, tau)
-      for (let i = 0; i < k; i++) for (let j = i; j < n; j++) r[i * n + j] = matrix[i * n + j]
-      if (mode !== 'r') q.set(householderColumns(matrix, m, n, tau, k))
+      const [width, reduce, columns] = a.dtype.isComplex
+        ? ([2, complexHouseholderInPlace, complexHouseholderColumns] as const)
+        : ([1, householderInPlace, householderColumns] as const)
+      const tau = new Float64Array(width * Math.min(m, n))
+      reduce(matrix, m, n, tau)
+      for (let i = 0; i < k; i++) {
+        const row = matrix.subarray(width * i * n, width * (i + 1) * n)
+        if (i < n) r.set(row.subarray(width * i), width * (i * n + i))
+      }
+      if (mode !== 'r') q.set(columns(matrix, m, n, tau, k))
     })
   },
   savesOutputs: [0, 1],
@@ -83,7 +92,7 @@ export const qr: Qr & FunctionInfo = fn<Qr>(
   ['A'],
   ['mode'],
   (a: Tensor, { mode = 'reduced' }: { mode?: QrMode }) => {
-    checkMatrices('linalg.qr', a)
+    checkMatrices('linalg.qr', a, 'A', true)
     if (mode !== 'reduced' && mode !== 'complete' && mode !== 'r')
       throw new RuntimeError(
         `qr received unrecognized mode '${String(mode)}' but expected one of 'reduced' (default), 'r', or 'complete'`,
@@ -103,7 +112,7 @@ export const torchQr: TorchQr & FunctionInfo = fn<TorchQr>(
   ['input'],
   ['some'],
   (a: Tensor, { some = true }: { some?: boolean }) => {
-    checkMatrices('linalg.qr', a)
+    checkMatrices('linalg.qr', a, 'A', true)
     const [Q, R] = applyMany(qrOp, [a], { mode: some ? 'reduced' : 'complete' })
     return namedResult('qr', { Q, R })
   },
@@ -125,11 +134,12 @@ export const geqrf: Geqrf & FunctionInfo = fn<Geqrf>(
   ['input'],
   [],
   (input: Tensor) => {
-    checkMatrices('geqrf', input, 'input')
+    checkMatrices('geqrf', input, 'input', true)
     const [m, n] = input.sizes.slice(-2)
     const outputs = [[m, n], [Math.min(m, n)]].map((sizes) => ({ sizes, dtype: input.dtype }))
     const [a, tau] = eachItem([input], [2], outputs, ([matrix], [factors, scales]) => {
-      householderInPlace(matrix, m, n, scales)
+      if (input.dtype.isComplex) complexHouseholderInPlace(matrix, m, n, scales)
+      else householderInPlace(matrix, m, n, scales)
       factors.set(matrix)
     })
     return namedResult('geqrf', { a, tau })
@@ -139,7 +149,7 @@ export const geqrf: Geqrf & FunctionInfo = fn<Geqrf>(
 
 // ---- reflections --------------------------------------------------------------------------------------------------------
 
-/** The product of the first reflections (I - tau v vt), times a matrix: last to first, or with `turned` first to last. */
+/** The product of the first reflections (I - tau v vt), times a matrix; with `turned` the adjoint of the product. */
 function reflect(a: Tensor, tau: Tensor, x: Tensor, turned: boolean): Tensor {
   const m = a.sizes[a.ndim - 2]
   const k = tau.sizes[tau.ndim - 1]
@@ -149,7 +159,8 @@ function reflect(a: Tensor, tau: Tensor, x: Tensor, turned: boolean): Tensor {
   for (let step = 0; step < k; step++) {
     const i = turned ? step : k - 1 - step
     const v = narrow(vectors, -1, i, 1)
-    const scaled = v.mul(unsqueeze(narrow(tau, -1, i, 1), -1))
+    const scale = unsqueeze(narrow(tau, -1, i, 1), -1)
+    const scaled = v.mul(turned && scale.dtype.isComplex ? scale.conj() : scale)
     result = result.sub(matmul(scaled, matmul(adjointOf(v), result)))
   }
   return result
@@ -170,7 +181,7 @@ function householderFunction(name: string, method: boolean): HouseholderProduct 
     ['input', 'tau'],
     [],
     (a: Tensor, tau: Tensor) => {
-      checkMatrices('torch.linalg.householder_product', a, 'input')
+      checkMatrices('torch.linalg.householder_product', a, 'input', true)
       checkSameDtype('torch.linalg.householder_product', a, tau, ['input', 'tau'])
       const [m, n] = a.sizes.slice(-2)
       const k = tau.sizes[tau.ndim - 1]
@@ -221,8 +232,8 @@ export const ormqr: Ormqr & FunctionInfo = fn<Ormqr>(
   ['input', 'tau', 'other'],
   ['left', 'transpose'],
   (a: Tensor, tau: Tensor, other: Tensor, { left = true, transpose = false }: OrmqrOptions) => {
-    checkMatrices('torch.ormqr', a, 'input')
-    checkMatrices('torch.ormqr', other, 'other')
+    checkMatrices('torch.ormqr', a, 'input', true)
+    checkMatrices('torch.ormqr', other, 'other', true)
     const [rows, columns] = other.sizes.slice(-2)
     const k = tau.sizes[tau.ndim - 1]
     if ((left ? rows : columns) < k)

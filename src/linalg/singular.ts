@@ -1,10 +1,10 @@
 // The singular value decomposition and what follows from it: pseudo-inverses, ranks, condition numbers, least squares.
 
-import { gradMode } from '../autograd/mode.ts'
 import { type DType, int64, realOf } from '../core/dtype.ts'
-import { NotImplementedError, RuntimeError } from '../core/errors.ts'
+import { RuntimeError } from '../core/errors.ts'
 import { maximum } from '../ops/arithmetic.ts'
-import { complex } from '../ops/complex.ts'
+import { imag } from '../ops/complex.ts'
+import { onHost } from '../ops/host.ts'
 import { matmul } from '../ops/matmul.ts'
 import { apply, applyMany, type FunctionInfo, fn, type Op } from '../ops/op.ts'
 import { recomputedOp } from '../ops/recomputed.ts'
@@ -12,8 +12,8 @@ import { narrow, unsqueeze } from '../ops/views.ts'
 import { type NamedResult, namedResult } from '../tensor/return-types.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { broadcastBatches, checkMatrices, checkSameDtype, eachItem } from './batches.ts'
-import { embedded, everySecond, extracted } from './complex-matrices.ts'
-import { symmetricEigenvalues } from './eigen.ts'
+import { complexSingularValues } from './complex-spectral.ts'
+import { fromTriangle, symmetricEigenvalues } from './eigen.ts'
 import { singularValues } from './spectral.ts'
 import { adjointOf } from './triangular.ts'
 
@@ -22,9 +22,14 @@ const svdOp: Op<{ readonly full: boolean }> = {
   forward: ([a], { full }) => {
     const [m, n] = a.sizes.slice(-2)
     const k = Math.min(m, n)
-    const outputs = [[m, full ? m : k], [k], [full ? n : k, n]].map((sizes) => ({ sizes, dtype: a.dtype }))
+    const outputs = [
+      { sizes: [m, full ? m : k], dtype: a.dtype },
+      { sizes: [k], dtype: realOf(a.dtype) },
+      { sizes: [full ? n : k, n], dtype: a.dtype },
+    ]
+    const decompose = a.dtype.isComplex ? complexSingularValues : singularValues
     return eachItem([a], [2], outputs, ([matrix], [u, s, vt]) => {
-      const found = singularValues(matrix, m, n, full)
+      const found = decompose(matrix, m, n, full)
       u.set(found.u)
       s.set(found.s)
       vt.set(found.vt)
@@ -41,15 +46,29 @@ const svdOp: Op<{ readonly full: boolean }> = {
     // Differences of squared singular values, 1 on the diagonal, which never counts.
     const squares = s.mul(s)
     const gaps = unsqueeze(squares, -2).sub(unsqueeze(squares, -1)).add(s.detach().mul(0).add(1).diagEmbed())
-    const skew = (x: Tensor): Tensor => x.sub(adjointOf(x)).div(gaps)
+    const skew = (x: Tensor): Tensor => x.sub(adjointOf(x))
     let inner: Tensor | null = gradS === null ? null : gradS.diagEmbed()
     const add = (x: Tensor): void => {
       inner = inner === null ? x : inner.add(x)
     }
     const gu = gradU === null ? null : narrow(gradU, -1, 0, k)
     const gvt = gradVt === null ? null : narrow(gradVt, -2, 0, k)
-    if (gu !== null) add(skew(matmul(adjointOf(u), gu)).mul(unsqueeze(s, -2)))
-    if (gvt !== null) add(skew(matmul(vt, adjointOf(gvt))).mul(unsqueeze(s, -1)))
+    const ofU = gu === null ? null : skew(matmul(adjointOf(u), gu))
+    const ofV = gvt === null ? null : skew(matmul(vt, adjointOf(gvt)))
+    if (u.dtype.isComplex) checkPhase([ofU, ofV])
+    if (ofU !== null) add(ofU.div(gaps).mul(unsqueeze(s, -2)))
+    if (ofV !== null) add(ofV.div(gaps).mul(unsqueeze(s, -1)))
+    // A phase that U and V share changes nothing; what it adds on the diagonal is halved.
+    if (u.dtype.isComplex && ofU !== null && ofV !== null) {
+      const diagonal = ofU.diagonal(0, -2, -1)
+      add(
+        diagonal
+          .div(s.mul(2))
+          .sub(diagonal.mul(s))
+          .sub(ofV.diagonal(0, -2, -1).mul(s))
+          .diagEmbed(),
+      )
+    }
     let result = matmul(matmul(u, inner! as Tensor), vt)
     if (gu !== null && m > k) {
       const outside = gu.sub(matmul(u, matmul(adjointOf(u), gu))).div(unsqueeze(s, -2))
@@ -72,28 +91,24 @@ export function singularVectors(a: Tensor, full = false): SingularResult {
   return namedResult('linalg_svd', { U, S, Vh })
 }
 
-/** Their singular values alone, of complex matrices too. */
+/** Their singular values alone. */
 export function singularValuesOf(a: Tensor): Tensor {
-  return a.dtype.isComplex ? apply(complexValuesOp, [a], null) : singularVectors(a).S
+  return singularVectors(a).S
 }
 
-// Of the real matrix every value comes twice, so the derivative of its vectors, which second derivatives would need, is none.
-const complexValuesOp: Op<null> = {
-  node: 'LinalgSvdBackward0',
-  forward: ([a]) => everySecond(singularVectors(embedded(a)).S, -1).contiguous(),
-  saves: [0],
-  backward: ([g], c) => {
-    if (gradMode.enabled)
-      throw new NotImplementedError('singular values of complex matrices cannot be differentiated twice yet')
-    const a = c.input(0)
-    const [m, n] = a.sizes.slice(-2)
-    const { U, Vh } = singularVectors(embedded(a))
-    const vectors = (columns: Tensor, length: number): Tensor =>
-      complex(narrow(columns, -2, 0, length), narrow(columns, -2, length, length))
-    const u = vectors(everySecond(U, -1).contiguous(), m)
-    const v = vectors(everySecond(adjointOf(Vh), -1).contiguous(), n)
-    return [matmul(u.mul(unsqueeze(g!, -2)), adjointOf(v))]
-  },
+/**
+ * Throws where a derivative depends on the phases of complex vectors, which are arbitrary: a multiple of both by e^(i phi) would
+ * be another decomposition.
+ */
+function checkPhase(parts: readonly (Tensor | null)[]): void {
+  const [sum] = [parts.filter((part) => part !== null).map((part) => imag(part.detach().diagonal(0, -2, -1)))]
+  const total = sum.reduce((x, y) => x.add(y))
+  const known = onHost(total)
+  if (known === null || known.numel() === 0) return
+  if (!((known.abs().max().item() as number) > 1e-2)) return
+  throw new RuntimeError(
+    'svd_backward: The singular vectors in the complex case are specified up to multiplication by e^{i phi}. The specified loss function depends on this phase term, making it ill-defined.',
+  )
 }
 
 /** Options of `svd`. */
@@ -116,7 +131,7 @@ export const svd: Svd & FunctionInfo = fn<Svd>(
   ['A'],
   ['fullMatrices', 'driver'],
   (a: Tensor, { fullMatrices = true }: SvdOptions) => {
-    checkMatrices('linalg.svd', a)
+    checkMatrices('linalg.svd', a, 'A', true)
     return singularVectors(a, fullMatrices)
   },
   { method: false, positional: 0 },
@@ -142,7 +157,7 @@ export const torchSvd: TorchSvd & FunctionInfo = fn<TorchSvd>(
   ['input'],
   ['some', 'computeUv'],
   (a: Tensor, { some = true, computeUv = true }: TorchSvdOptions) => {
-    checkMatrices('linalg.svd', a)
+    checkMatrices('linalg.svd', a, 'A', true)
     const { U, S, Vh } = singularVectors(a, computeUv && !some)
     if (computeUv) return namedResult('svd', { U, S, V: adjointOf(Vh) })
     const [m, n] = a.sizes.slice(-2)
@@ -213,7 +228,7 @@ export const matrixRank: MatrixRank & FunctionInfo = fn<MatrixRank>(
   ['A'],
   ['tol', 'hermitian', 'atol', 'rtol'],
   (a: Tensor, { tol, hermitian = false, atol, rtol }: ToleranceOptions & { tol?: number | Tensor }) => {
-    checkMatrices('linalg.matrix_rank', a, 'A', !hermitian)
+    checkMatrices('linalg.matrix_rank', a, 'A', true)
     if (a.numel() === 0) return a.newZeros(a.sizes.slice(0, -2), { dtype: int64 })
     const s = magnitudes(a.detach(), hermitian)
     const bounds = tol === undefined ? { atol, rtol } : { atol: tol, rtol: 0 }
@@ -231,8 +246,7 @@ interface PinvAttributes extends Tolerances {
 const pinvOp: Op<PinvAttributes> = {
   node: 'LinalgPinvBackward0',
   forward: ([a], { atol, rtol, hermitian }) => {
-    // Of a symmetric matrix the lower triangle counts.
-    const { U, S, Vh } = singularVectors(hermitian ? a.tril().add(adjointOf(a.tril(-1))) : a)
+    const { U, S, Vh } = singularVectors(hermitian ? fromTriangle(a) : a)
     const bound = unsqueeze(tolerance(a, S.amax(-1), { atol, rtol }), -1)
     const inverted = S.reciprocal().maskedFill(S.le(bound), 0)
     return matmul(adjointOf(Vh).mul(unsqueeze(inverted, -2)), adjointOf(U))
@@ -269,13 +283,6 @@ const pinvOp: Op<PinvAttributes> = {
 
 function pseudoInverse(a: Tensor, attributes: PinvAttributes): Tensor {
   if (a.numel() === 0) return adjointOf(a).clone()
-  if (a.dtype.isComplex && !attributes.hermitian) {
-    // The default tolerance is that of the complex matrix's shape.
-    const { atol = null, rtol = null } = attributes
-    const standard =
-      atol === null && rtol === null ? epsilonOf(realOf(a.dtype)) * Math.max(...a.sizes.slice(-2)) : rtol
-    return extracted(apply(pinvOp, [embedded(a)], { ...attributes, rtol: standard }))
-  }
   return apply(pinvOp, [a], attributes)
 }
 
@@ -291,7 +298,7 @@ export const pinv: Pinv & FunctionInfo = fn<Pinv>(
   ['A'],
   ['rcond', 'hermitian', 'atol', 'rtol'],
   (a: Tensor, { rcond, hermitian = false, atol, rtol }: ToleranceOptions & { rcond?: number | Tensor }) => {
-    checkMatrices('linalg.pinv', a, 'A', !hermitian)
+    checkMatrices('linalg.pinv', a, 'A', true)
     return pseudoInverse(a, { atol, rtol: rtol ?? rcond, hermitian })
   },
   { method: false, positional: 1 },
@@ -350,7 +357,7 @@ export const lstsq: Lstsq & FunctionInfo = fn<Lstsq>(
   ['rcond', 'driver'],
   (a: Tensor, b: Tensor, { rcond, driver }: LstsqOptions) => {
     const name = 'torch.linalg.lstsq'
-    checkMatrices(name, a, 'input')
+    checkMatrices(name, a, 'input', true)
     const which = driver ?? 'gelsy'
     if (!['gels', 'gelsy', 'gelsd', 'gelss'].includes(which))
       throw new RuntimeError(`${name}: parameter \`driver\` should be one of (gels, gelsy, gelsd, gelss)`)
@@ -368,7 +375,7 @@ export const lstsq: Lstsq & FunctionInfo = fn<Lstsq>(
     const none = a.newEmpty([0])
     const rank = matrixRank(matrix, { rtol: rcond ?? epsilonOf(a.dtype) * Math.max(m, n) })
     const fullRank = m > n && which !== 'gelsy' && rank.eq(n).all().item() === true
-    const difference = fullRank ? matmul(matrix, x).sub(right).pow(2).sum(-2) : none
+    const difference = fullRank ? matmul(matrix, x).sub(right).abs().pow(2).sum(-2) : none
     return namedResult('linalg_lstsq', {
       solution: vector ? x.squeeze(-1) : x,
       residuals: difference,

@@ -1,7 +1,9 @@
 // Square systems: solve, inverse, determinants.
 
+import { realOf } from '../core/dtype.ts'
 import { RuntimeError } from '../core/errors.ts'
 import { where } from '../ops/choices.ts'
+import { complex, imag } from '../ops/complex.ts'
 import { onHost } from '../ops/host.ts'
 import { indexVector } from '../ops/index-vector.ts'
 import { stack } from '../ops/joining.ts'
@@ -19,6 +21,7 @@ import {
   eachItem,
   info,
 } from './batches.ts'
+import { complexLuInPlace } from './complex-factorizations.ts'
 import { embedded, extracted, ofEmbedded } from './complex-matrices.ts'
 import { luInPlace, luSolveInPlace } from './factorizations.ts'
 import { singularVectors } from './singular.ts'
@@ -206,6 +209,13 @@ export const invEx: InverseEx & FunctionInfo = fn<InverseEx>(
   { method: false, positional: 0 },
 )
 
+/** The inverses of matrices already checked; of singular ones what the division by 0 makes of them. */
+function inverted(a: Tensor): Tensor {
+  return ofEmbedded(a, (matrix) => applyMany(inverseOp, [matrix], null)[0])
+}
+
+const conjugate = (x: Tensor): Tensor => (x.dtype.isComplex ? x.conj() : x)
+
 // ---- determinants -----------------------------------------------------------------------------------------------------
 
 // Sign and logarithm of the determinant's size, from the LU factors.
@@ -220,6 +230,23 @@ function signAndLog(matrix: Float64Array, n: number): [sign: number, log: number
     log += Math.log(Math.abs(head))
   }
   return [sign, log]
+}
+
+// The pairs of sign, a complex number of modulus 1, and of the determinant.
+function complexDeterminant(matrix: Float64Array, n: number): { det: number[]; sign: number[]; log: number } {
+  const pivots = new Float64Array(n)
+  complexLuInPlace(matrix, n, n, pivots)
+  let [det, sign, log] = [[1, 0], [1, 0], 0]
+  for (let i = 0; i < n; i++) {
+    const swap = pivots[i] === i ? 1 : -1
+    const [re, im] = [swap * matrix[2 * (i * n + i)], swap * matrix[2 * (i * n + i) + 1]]
+    const size = Math.hypot(re, im)
+    det = [det[0] * re - det[1] * im, det[0] * im + det[1] * re]
+    const [x, y] = size === 0 ? [0, 0] : [re / size, im / size]
+    sign = [sign[0] * x - sign[1] * y, sign[0] * y + sign[1] * x]
+    log += Math.log(size)
+  }
+  return { det, sign, log }
 }
 
 function determinant(matrix: Float64Array, n: number): number {
@@ -239,7 +266,7 @@ function cofactors(a: Tensor): Tensor {
     return S.indexSelect(-1, indexVector(rest)).prod(-1)
   })
   const scaled = U.mul(unsqueeze(stack(others, -1), -2))
-  const orientation = determinants(U.detach()).mul(determinants(Vh.detach()))
+  const orientation = conjugate(determinants(U.detach()).mul(determinants(Vh.detach())))
   return matmul(scaled, Vh).mul(unsqueeze(unsqueeze(orientation, -1), -1))
 }
 
@@ -248,7 +275,8 @@ const detOp: Op<null> = {
   forward: ([a]) => {
     const n = a.sizes[a.ndim - 1]
     return eachItem([a], [2], [{ sizes: [], dtype: a.dtype }], ([matrix], [out]) => {
-      out[0] = determinant(matrix, n)
+      if (a.dtype.isComplex) out.set(complexDeterminant(matrix, n).det)
+      else out[0] = determinant(matrix, n)
     })
   },
   saves: [0],
@@ -259,8 +287,7 @@ const detOp: Op<null> = {
     const det = c.output()
     const factor = unsqueeze(unsqueeze(g!, -1), -1)
     if (onHost(det.detach())?.eq(0).any().item() !== false) return [cofactors(a).mul(factor)]
-    const inverse_ = applyMany(inverseOp, [a], null)[0]
-    return [adjointOf(inverse_).mul(factor.mul(unsqueeze(unsqueeze(det, -1), -1)))]
+    return [adjointOf(inverted(a)).mul(factor.mul(conjugate(unsqueeze(unsqueeze(det, -1), -1))))]
   },
 }
 
@@ -277,7 +304,7 @@ function detFunction(argument: string, method: boolean): Determinant & FunctionI
     [argument],
     [],
     (a: Tensor) => {
-      checkSquare('linalg.det', a)
+      checkSquare('linalg.det', a, 'A', true)
       return determinants(a)
     },
     { method },
@@ -293,17 +320,24 @@ const slogdetOp: Op<null> = {
   node: 'LinalgSlogdetBackward0',
   forward: ([a]) => {
     const n = a.sizes[a.ndim - 1]
-    const one = { sizes: [], dtype: a.dtype }
-    return eachItem([a], [2], [one, one], ([matrix], [sign, log]) => {
-      ;[sign[0], log[0]] = signAndLog(matrix, n)
+    const outputs = [a.dtype, realOf(a.dtype)].map((dtype) => ({ sizes: [], dtype }))
+    return eachItem([a], [2], outputs, ([matrix], [sign, log]) => {
+      if (a.dtype.isComplex) {
+        const found = complexDeterminant(matrix, n)
+        sign.set(found.sign)
+        log[0] = found.log
+      } else [sign[0], log[0]] = signAndLog(matrix, n)
     })
   },
-  nonDifferentiable: [0],
   saves: [0],
-  backward: ([, g], c) => {
-    if (g === null) return [null]
-    const inverse_ = applyMany(inverseOp, [c.input(0)], null)[0]
-    return [adjointOf(inverse_).mul(unsqueeze(unsqueeze(g, -1), -1))]
+  savesOutputs: [0],
+  backward: ([gradSign, gradLog], c) => {
+    const a = c.input(0)
+    // A real sign does not change; a complex one turns with the imaginary part of the determinant's logarithm.
+    const turn = a.dtype.isComplex && gradSign !== null ? imag(c.output(0).mul(gradSign.conj())).neg() : null
+    if (gradLog === null && turn === null) return [a.detach().mul(0)]
+    const factor = turn === null ? gradLog! : complex(gradLog ?? turn.mul(0), turn)
+    return [adjointOf(inverted(a)).mul(unsqueeze(unsqueeze(factor, -1), -1))]
   },
 }
 
@@ -318,7 +352,7 @@ function slogdetFunction(name: string, argument: string, method: boolean): Slogd
     [argument],
     [],
     (a: Tensor) => {
-      checkSquare('linalg.slogdet', a)
+      checkSquare('linalg.slogdet', a, 'A', true)
       const [sign, logabsdet] = applyMany(slogdetOp, [a], null)
       return namedResult(name, { sign, logabsdet })
     },
@@ -331,9 +365,10 @@ export const slogdet: Slogdet & FunctionInfo = slogdetFunction('linalg_slogdet',
 /** Signs and logarithms of the absolute values of determinants; of a singular matrix 0 and -inf. */
 export const torchSlogdet: Slogdet & FunctionInfo = slogdetFunction('slogdet', 'input', true)
 
-/** The logarithms of determinants; NaN where one is negative. */
+/** The logarithms of determinants; NaN where a real one is negative. */
 export const logdet: Determinant & FunctionInfo = fn<Determinant>('logdet', ['input'], [], (a: Tensor) => {
-  checkSquare('linalg.slogdet', a)
+  checkSquare('linalg.slogdet', a, 'A', true)
   const [sign, log] = applyMany(slogdetOp, [a], null)
+  if (a.dtype.isComplex) return sign.log().add(log)
   return where(sign.eq(-1), log.newFull([], Number.NaN), log)
 })
