@@ -3,6 +3,7 @@
 export { matmul } from '../ops/matmul.ts'
 export { LinAlgError } from './batches.ts'
 export { eigh, eigvalsh } from './eigen.ts'
+export { eig, eigvals } from './general-eigen.ts'
 export { lu, luFactor, luFactorEx, luSolve } from './lu.ts'
 export { cond, matrixNorm, norm, vectorNorm } from './norms.ts'
 export { householderProduct, qr } from './orthogonal.ts'

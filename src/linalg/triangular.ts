@@ -200,10 +200,10 @@ const choleskyOp: Op<CholeskyAttributes> = {
     const factor = upper ? adjointOf(c.output()) : c.output()
     const gradient = upper ? adjointOf(g!) : g!
     const product = matmul(adjointOf(factor), gradient)
-    const phi = product.tril().sub(product.diagonal(0, -2, -1).mul(0.5).diagEmbed())
-    const half = triangularSystem(adjointOf(factor), phi, true)
-    const whole = triangularSystem(factor, half, false, false)
-    return [whole.add(adjointOf(whole)).mul(0.5)]
+    // What is imaginary on the diagonal stays, as in PyTorch.
+    const symmetric = product.tril().add(adjointOf(product.tril(-1)))
+    const half = triangularSystem(adjointOf(factor), symmetric, true)
+    return [triangularSystem(factor, half, false, false).mul(0.5)]
   },
 }
 

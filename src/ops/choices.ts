@@ -8,6 +8,7 @@ import type { Expr } from '../kernels/expr.ts'
 import * as k from '../kernels/expr.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { asElement } from './elements.ts'
+import { onHost } from './host.ts'
 import { checkTensor, describe, type FunctionInfo, fn } from './op.ts'
 import { withPartials } from './partials.ts'
 import { type Pointwise, pointwise, type Scalar, type TensorOrScalar, withInPlace } from './pointwise.ts'
@@ -224,6 +225,11 @@ function maskedFillOperands(x: Tensor, mask: Tensor, value: TensorOrScalar): Ten
       throw new RuntimeError(
         `masked_fill_ only supports a 0-dimensional value tensor, but got tensor with ${value.ndim} dimension(s).`,
       )
+    // A number that the dtype cannot hold is refused; its value must be known for that.
+    if (value.dtype.isComplex && !x.dtype.isComplex) {
+      const known = value.device.type === 'meta' ? null : onHost(value.detach())
+      if (known !== null) asElement(known.item() as Complex, x.dtype)
+    }
     return [x, mask, value.to(x.dtype)]
   }
   if (

@@ -4,6 +4,8 @@ import { Complex } from '../core/complex.ts'
 import * as dtypes from '../core/dtype.ts'
 import { scalarTypeName } from '../core/dtype.ts'
 import { RuntimeError } from '../core/errors.ts'
+import { isComplexType } from '../kernels/complex.ts'
+import { complexLogaddexp } from '../kernels/complex-functions.ts'
 import * as k from '../kernels/expr.ts'
 import { type Expr, isFloat } from '../kernels/expr.ts'
 import { Tensor } from '../tensor/tensor.ts'
@@ -110,6 +112,7 @@ export const xlogy: BinaryOfEither = binaryOfEither(xlogyRun)
 
 // max + log(1 + exp(-|a - b|)); equal infinities would give NaN.
 function logaddexpExpr(a: Expr, b: Expr, base: number): Expr {
+  if (isComplexType(a.type)) return complexLogaddexp(a, b, base)
   const difference = k.mul(k.neg(k.abs(k.sub(a, b))), base)
   const sum = k.add(k.max(a, b), k.div(k.log1p(k.exp(difference)), k.constant(base, a.type)))
   return k.select(k.and(k.eq(k.abs(a), Number.POSITIVE_INFINITY), k.eq(a, b)), a, sum)
@@ -126,7 +129,7 @@ function logaddexpOf(name: string, base: number): BinaryOnly {
   )
 }
 
-/** `log(exp(x) + exp(other))`, computed without overflow. Floats only. */
+/** `log(exp(x) + exp(other))`, computed without overflow. Floats and complex numbers only. */
 export const logaddexp: BinaryOnly = logaddexpOf('logaddexp', 1)
 
 /** `log2(2^x + 2^other)`, computed without overflow. Floats only. */

@@ -4,6 +4,8 @@ import { type DType, finfo, int64 } from '../core/dtype.ts'
 import { RuntimeError } from '../core/errors.ts'
 import { sumDType } from '../core/promotion.ts'
 import { wrapDim } from '../core/shape.ts'
+import { c128, complexOf, imaginaryPart, isComplexType, realPart } from '../kernels/complex.ts'
+import { complexLogaddexp } from '../kernels/complex-functions.ts'
 import * as k from '../kernels/expr.ts'
 import { type Expr, isFloat, type ValueType, valueTypeOf } from '../kernels/expr.ts'
 import { identityOf, type Kernel, KernelBuilder } from '../kernels/kernel.ts'
@@ -41,12 +43,14 @@ class Scanner {
       const out = b.output(dtype)
       // Totals are carried in float64, as PyTorch does on the CPU.
       const stored = valueTypeOf(dtype)
-      const type: ValueType = isFloat(stored) ? 'f64' : stored
+      const type: ValueType = isComplexType(stored) ? c128 : isFloat(stored) ? 'f64' : stored
+      const parts = (e: Expr) => (isComplexType(type) ? [realPart(e), imaginaryPart(e)] : [e])
+      const whole = ([re, im]: readonly Expr[]) => (isComplexType(type) ? complexOf(re, im) : re)
       b.loop((l) => {
-        const [total] = l.fold([this.spec.start(type)], ([previous]) => [
-          this.spec.step(previous, k.cast(l.read(x), type)),
-        ])
-        l.write(out, k.cast(total, stored))
+        const total = l.fold(parts(this.spec.start(type)), (previous) =>
+          parts(this.spec.step(whole(previous), k.cast(l.read(x), type))),
+        )
+        l.write(out, k.cast(whole(total), stored))
       })
       kernel = b.build()
       this.kernels.set(key, kernel)
@@ -196,6 +200,7 @@ const logcumsumexpScanner = new Scanner({
   name: 'logcumsumexp',
   start: (t) => k.constant(Number.NEGATIVE_INFINITY, t),
   step: (p, v) => {
+    if (isComplexType(p.type)) return complexLogaddexp(p, v)
     const high = k.max(p, v)
     const low = k.min(p, v)
     const combined = k.add(high, k.log1p(k.exp(k.sub(low, high))))
@@ -212,23 +217,24 @@ const logcumsumexpOp: Op<ScanAttributes> = {
     const { dim } = c.attributes
     const x = c.input(0)
     const out = c.output()
-    // The lowest finite number stands for log 0, so that differences of it are no NaN.
-    const logAbs = g!.abs().log()
-    const positive = where(g!.gt(0), logAbs, finfo(x.dtype).min)
-    const negative = where(g!.lt(0), logAbs, finfo(x.dtype).min)
     const part = (logGrad: Tensor) =>
       x.ndim === 0
         ? logGrad.sub(out).add(x).exp()
         : flip(logcumsumexp(flip(logGrad.sub(out), dim), dim), dim)
             .add(x)
             .exp()
+    if (x.dtype.isComplex) return [part(g!.conj().log()).conj()]
+    // The lowest finite number stands for log 0, so that differences of it are no NaN.
+    const logAbs = g!.abs().log()
+    const positive = where(g!.gt(0), logAbs, finfo(x.dtype).min)
+    const negative = where(g!.lt(0), logAbs, finfo(x.dtype).min)
     return [part(positive).sub(part(negative))]
   },
 }
 
 /** `log` of the running sum of `exp` along `dim`, without overflow. */
 export function logcumsumexp(x: Tensor, dim: number): Tensor {
-  if (x.dtype.kind !== 'float')
+  if (!x.dtype.isFloatingPoint && !x.dtype.isComplex)
     throw new RuntimeError(`"logcumsumexp_out_cpu" not implemented for '${x.dtype.name}'`)
   return apply(logcumsumexpOp, [x], { dim: wrapDim(dim, x.ndim), dtype: x.dtype })
 }
