@@ -41,6 +41,8 @@ const nodeOnly = {
   'backends/cpu/native-product.ts': 'native-absent.ts',
   'data/worker-pool.ts': 'worker-pool-absent.ts',
   'serialization/node-files.ts': 'node-files-absent.ts',
+  'utils/plot.ts': 'plot-absent.ts',
+  'utils/progress-bar.ts': 'progress-bar-absent.ts',
   'utils/tensorboard/index.ts': 'index-absent.ts',
 }
 

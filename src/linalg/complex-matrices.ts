@@ -1,10 +1,9 @@
-// Complex matrices as real ones of twice the size, [[Re, -Im], [Im, Re]]: sums, products, inverses, exponentials and
-// pseudo-inverses of these are those of the complex matrices, and their singular values and the eigenvalues of Hermitian ones
-// come twice. So one real algorithm serves both, derivatives included.
+// Complex matrices as real ones of twice the size, [[Re, -Im], [Im, Re]]: sums, products, inverses and exponentials
+// of these are those of the complex matrices. So one real algorithm serves both, derivatives included.
 
 import { complex, imag, real } from '../ops/complex.ts'
 import { cat } from '../ops/joining.ts'
-import { narrow, slice } from '../ops/views.ts'
+import { narrow } from '../ops/views.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 
 /** The real matrices [..., 2m, 2n] of complex ones [..., m, n]. */
@@ -48,10 +47,4 @@ function reordered(a: Tensor, apart: boolean): Tensor {
 /** A function of matrices to matrices, of complex ones too. */
 export function ofEmbedded(a: Tensor, f: (a: Tensor) => Tensor): Tensor {
   return a.dtype.isComplex ? extracted(f(embedded(a))) : f(a)
-}
-
-/** Every second of what comes twice, along a dimension. */
-export function everySecond(x: Tensor, dim: number): Tensor {
-  const d = dim + x.ndim
-  return slice(x, d, 0, x.sizes[d], 2)
 }

@@ -156,7 +156,7 @@ export function generalEigen(matrix: Float64Array, n: number): GeneralEigen {
   const z = schur(t, n)
   let norm = 0
   for (const x of t) norm = Math.max(norm, Math.abs(x))
-  const least = Number.EPSILON * norm || Number.MIN_VALUE
+  const least = Number.EPSILON * (norm || 1)
   const values = new Float64Array(2 * n)
   const vectors = new Float64Array(2 * n * n)
   const x = new Float64Array(2 * n)

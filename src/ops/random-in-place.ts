@@ -3,6 +3,7 @@
 
 import { hostStep } from '../backends/recording.ts'
 import { cpu } from '../core/device.ts'
+import { realOf } from '../core/dtype.ts'
 import { TypeError_ } from '../core/errors.ts'
 import { denseStridesLike, isNonOverlappingAndDense } from '../core/shape.ts'
 import type { Samples } from '../random/distributions.ts'
@@ -24,7 +25,7 @@ import {
   type Op,
 } from './op.ts'
 import { checkWritable } from './pointwise.ts'
-import { expand } from './views.ts'
+import { expand, viewAsReal } from './views.ts'
 
 /** Which generator to draw from. */
 export interface GeneratorOption {
@@ -61,14 +62,16 @@ function writeSamples(x: Tensor, samples: Samples | Uint8Array): void {
 /**
  * Fills a tensor with what `samples` draws, in the order of memory, without a word to autograd. On `meta` nothing is
  * drawn.
- * @param samples gets the number of elements, and whether they lie in C order without gaps, on which PyTorch's choice
+ * @param samples gets the number of elements (of a complex tensor twice as many, for its parts), and whether they lie in C order without gaps, on which PyTorch's choice
  *   of algorithm for normal samples depends.
  */
 export function fillRandom(
   x: Tensor,
   samples: (n: number, contiguous: boolean) => Samples | Uint8Array,
 ): Tensor {
-  if (x.device.type !== 'meta') hostStep(() => writeSamples(x, samples(x.numel(), x.isContiguous())))
+  if (x.device.type === 'meta') return x
+  const parts = x.dtype.isComplex ? viewAsReal(x.detach()) : x
+  hostStep(() => writeSamples(parts, samples(parts.numel(), parts.isContiguous())))
   return x
 }
 
@@ -128,7 +131,9 @@ const uniform_ = fn<Uniform>(
   ['from', 'to', 'generator'],
   (x: Tensor, { from = 0, to = 1, ...rest }: { from?: number; to?: number } & GeneratorOption) => {
     const generator = generatorOf('uniform_', rest)
-    return fill('uniform_', 'UniformBackward0', x, (n) => draw.uniform(generator, n, x.dtype, from, to))
+    return fill('uniform_', 'UniformBackward0', x, (n) =>
+      draw.uniform(generator, n, realOf(x.dtype), from, to),
+    )
   },
 )
 
@@ -148,7 +153,14 @@ const normal_ = fn<Normal>(
   (x: Tensor, { mean = 0, std = 1, ...rest }: MeanAndStd) => {
     const generator = generatorOf('normal_', rest)
     return fill('normal_', 'NormalBackward0', x, (n, contiguous) =>
-      draw.normal(generator, n, x.dtype, mean, std, contiguous),
+      draw.normal(
+        generator,
+        n,
+        realOf(x.dtype),
+        mean,
+        x.dtype.isComplex ? std / Math.SQRT2 : std,
+        contiguous,
+      ),
     )
   },
 )

@@ -2,7 +2,7 @@
 // the default generator. The same seed and the same calls give PyTorch's numbers.
 
 import { cpu, type Device } from '../core/device.ts'
-import { type DType, getDefaultDtype, int64 } from '../core/dtype.ts'
+import { type DType, getDefaultDtype, int64, realOf } from '../core/dtype.ts'
 import { RuntimeError, TypeError_ } from '../core/errors.ts'
 import { broadcastSizes, contiguousStrides, denseStridesLike, isContiguous } from '../core/shape.ts'
 import type { Samples } from '../random/distributions.ts'
@@ -103,9 +103,10 @@ function filled(
 
 type Sampler = (generator: Generator, n: number, dtype: DType, contiguous: boolean) => Samples
 
-const uniformSamples: Sampler = (generator, n, dtype) => draw.uniform(generator, n, dtype)
+const uniformSamples: Sampler = (generator, n, dtype) => draw.uniform(generator, n, realOf(dtype))
+// Of a complex number each part has half of the variance.
 const normalSamples: Sampler = (generator, n, dtype, contiguous) =>
-  draw.normal(generator, n, dtype, 0, 1, contiguous)
+  draw.normal(generator, n, realOf(dtype), 0, dtype.isComplex ? 1 / Math.SQRT2 : 1, contiguous)
 
 function bySize(name: string, sampler: Sampler): RandomSizesFunction {
   return sizesFunction<RandomOptions>(

@@ -1,9 +1,8 @@
-// A progress bar around anything that can be looped over. The bar itself is drawn by the package cli-progress.
+// A progress bar around anything that can be looped over. The bar itself is in progress-bar.ts.
 
-import type * as CliProgress from 'cli-progress'
 import { TypeError_, ValueError } from '../core/errors.ts'
 import { checkOptions, describe } from '../ops/op.ts'
-import { optionalPackage } from './optional-package.ts'
+import { type Bar, startBar } from './progress-bar.ts'
 
 /** Options of `progress`. */
 export interface ProgressOptions {
@@ -37,7 +36,7 @@ export class Progress<I extends Iterable<unknown> | AsyncIterable<unknown>> {
   readonly #source: I
   readonly #options: ProgressOptions
   #values: Readonly<Record<string, Shown>> = {}
-  #bar: CliProgress.SingleBar | null = null
+  #bar: Bar | null = null
 
   constructor(source: I, options: ProgressOptions) {
     this.#source = source
@@ -61,43 +60,12 @@ export class Progress<I extends Iterable<unknown> | AsyncIterable<unknown>> {
       .join('  ')
   }
 
-  #start(): CliProgress.SingleBar | null {
-    const {
-      description = '',
-      enabled = null,
-      leave = true,
-      stream = globalThis.process?.stderr,
-    } = this.#options
-    const isTerminal = stream?.isTTY === true
-    if (stream === undefined || !(enabled ?? isTerminal)) return null
-    const library = barLibrary()
-    if (library === null) return null
-    const total = this.length
-    const counts =
-      total === undefined
-        ? '{value} items'
-        : '{bar} {percentage}% {value}/{total} {duration_formatted}<{eta_formatted}'
-    const bar = new library.SingleBar({
-      format: `${description === '' ? '' : '{description} '}${counts}  {values}`,
-      barCompleteChar: '\u2588',
-      barIncompleteChar: '\u2591',
-      barsize: 30,
-      clearOnComplete: !leave,
-      // The cursor and line wrapping stay as they are, so that Ctrl-C leaves the terminal in order.
-      hideCursor: false,
-      linewrap: true,
-      // A loop that never awaits gives timers no turn: the bar is drawn as it is counted on.
-      forceRedraw: true,
-      synchronousUpdate: true,
-      noTTYOutput: !isTerminal,
-      stream: stream as NodeJS.WriteStream,
-    })
+  #start(): Bar | null {
     this.#values = {}
-    bar.start(total ?? 0, 0, { description, values: '' })
-    return bar
+    return startBar(this.#options, this.length)
   }
 
-  #stop(bar: CliProgress.SingleBar | null): void {
+  #stop(bar: Bar | null): void {
     bar?.update({ values: this.#text() })
     bar?.stop()
     if (this.#bar === bar) this.#bar = null
@@ -168,18 +136,6 @@ export function progress<I extends Iterable<unknown> | AsyncIterable<unknown>>(
   if (total != null && !(Number.isInteger(total) && total >= 0))
     throw new ValueError(`progress(): total must be a whole number of items, got ${total}`)
   return new Progress(iterable, options)
-}
-
-let isMissing = false
-
-function barLibrary(): typeof CliProgress | null {
-  if (isMissing) return null
-  const library = optionalPackage<typeof CliProgress>('cli-progress')
-  if (library === null) {
-    isMissing = true
-    console.warn('torch.utils.progress draws its bar with the package cli-progress: npm install cli-progress')
-  }
-  return library
 }
 
 /** The number of items of an iterable that knows it. */
