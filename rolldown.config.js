@@ -8,6 +8,9 @@ import { defineConfig } from 'rolldown'
 // Node's own modules are imported dynamically, where they are needed; nothing else stays outside.
 const external = [/^node:/, ...builtinModules]
 
+/** Chunks that are loaded with the first tensor on a GPU. */
+const onDemand = new Set(['adapter', 'engine'])
+
 const output = {
   dir: 'dist',
   format: 'esm',
@@ -15,7 +18,7 @@ const output = {
   // The documentation of functions is in the declarations; without it the module loads a fifth faster.
   comments: { legal: true, annotation: true, jsdoc: false },
   entryFileNames: '[name].js',
-  chunkFileNames: ({ name }) => (name === 'engine' ? 'webgpu-engine.js' : '[name].js'),
+  chunkFileNames: ({ name }) => (onDemand.has(name) ? `webgpu-${name}.js` : '[name].js'),
   // Less text to parse makes the import faster. Names stay: models print the names of their classes.
   minify: {
     compress: true,
@@ -32,14 +35,16 @@ const libraryBeside = {
 
 /** The entries, what only the main one has, and what is loaded with the first tensor on a GPU. */
 const separate =
-  /\/src\/(index|tensor\/(basic-)?methods|entries\/.*|backends\/webgpu\/(?!webgpu|device|memory).*)\.ts$/
+  /\/src\/(index|tensor\/(basic-)?methods|entries\/.*|backends\/webgpu\/(?!webgpu|device|memory|node-package).*)\.ts$/
 
 /** Modules that work in Node only. Browsers get their twins, which say so. */
 const nodeOnly = {
   'backends/cpu/native.ts': 'native-absent.ts',
   'backends/cpu/native-launch.ts': 'native-absent.ts',
   'backends/cpu/native-product.ts': 'native-absent.ts',
+  'backends/webgpu/node-package.ts': 'node-package-absent.ts',
   'data/worker-pool.ts': 'worker-pool-absent.ts',
+  'data/worker-thread.ts': 'worker-thread-absent.ts',
   'serialization/node-files.ts': 'node-files-absent.ts',
   'utils/plot.ts': 'plot-absent.ts',
   'utils/progress-bar.ts': 'progress-bar-absent.ts',

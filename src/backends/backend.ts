@@ -48,6 +48,8 @@ export interface Backend {
    * a kernel with loops, and how many operands a kernel may have.
    */
   readonly fusion?: { readonly afterLoops: boolean; readonly mostOperands: number }
+  /** Names of kernels without stages that this backend has code of its own for. Elsewhere they are compositions. */
+  readonly ownKernels?: ReadonlySet<string>
   /** How many launches ran code generated from their kernel so far, and not a hand-written form of it. */
   readonly generatedLaunches?: number
   /** The bytes themselves, where the device can be read synchronously; valid until the next allocation or launch. */

@@ -3,9 +3,9 @@
 import { bool, type DType } from '../core/dtype.ts'
 import { AssertionError, RuntimeError, TypeError_ } from '../core/errors.ts'
 import { pyRepr, Tuple } from '../core/python.ts'
-import { ones, zeros, zerosLike } from '../ops/creation.ts'
+import { additiveMask, attention } from '../ops/attention.ts'
+import { zeros } from '../ops/creation.ts'
 import { dropout } from '../ops/dropout.ts'
-import { onHost } from '../ops/host.ts'
 import { cat } from '../ops/joining.ts'
 import { type FunctionInfo, fn } from '../ops/op.ts'
 import type { Tensor } from '../tensor/tensor.ts'
@@ -50,33 +50,13 @@ export const scaledDotProductAttention: Attention & FunctionInfo = fn<Attention>
       k = k.repeatInterleave(groups(k), -3)
       v = v.repeatInterleave(groups(v), -3)
     }
-    // Half of the scale to each side, as PyTorch does for stability.
-    const half = Math.sqrt(scale ?? 1 / Math.sqrt(query.sizes[query.ndim - 1]))
-    let scores = q.mul(half).matmul(k.transpose(-2, -1).mul(half))
-    const [rows, columns] = [query.sizes[query.ndim - 2], key.sizes[key.ndim - 2]]
-    let mask = attnMask
-    if (isCausal) mask = ones([rows, columns], { dtype: bool, device: query.device }).tril()
-    if (mask !== null) scores = scores.add(additiveMask(mask, q.dtype, false))
-    let weights = attnMask === null ? scores.softmax(-1) : softmaxOfMasked(scores)
-    if (dropoutP > 0) weights = dropout(weights, dropoutP)
-    const result = weights.matmul(v)
+    const inputs = attnMask === null ? [q, k, v] : [q, k, v, attnMask]
+    const factor = scale ?? 1 / Math.sqrt(query.sizes[query.ndim - 1])
+    const result = attention(inputs, { scale: factor, isCausal, dropoutP })
     return result.dtype === query.dtype ? result : result.to(query.dtype)
   },
   { method: false },
 )
-
-// Rows in which everything is masked give zeros, not NaN.
-function softmaxOfMasked(scores: Tensor): Tensor {
-  const empty = scores.detach().eq(Number.NEGATIVE_INFINITY).all(-1, { keepdim: true })
-  if (onHost(empty)?.any().item() === false) return scores.softmax(-1)
-  return scores.maskedFill(empty, 0).softmax(-1).maskedFill(empty, 0)
-}
-
-// A mask of booleans as numbers to add: -infinity where it is `hides`.
-function additiveMask(mask: Tensor, dtype: DType, hides: boolean): Tensor {
-  if (mask.dtype !== bool) return mask
-  return zerosLike(mask, { dtype }).maskedFill(hides ? mask : mask.logicalNot(), Number.NEGATIVE_INFINITY)
-}
 
 /** A mask as numbers, PyTorch's `_canonical_mask`. Throws for masks that are neither bool nor floating. */
 export function canonicalMask(mask: Tensor | null | undefined, name: string, dtype: DType): Tensor | null {

@@ -120,6 +120,13 @@ describe.skipIf(!available)('on the GPU', () => {
     for (const difference of run<number[]>('products')) expect(difference).toBeLessThan(3e-6)
   })
 
+  test('attention in one kernel agrees with the composition, and so do its derivatives', () => {
+    const { differences, node } = run<{ differences: number[]; node: string }>('attention')
+    expect(differences).toHaveLength(2 * 4 * 4 + 3)
+    for (const difference of differences) expect(difference).toBeLessThan(1e-5)
+    expect(node).toBe('ScaledDotProductFusedAttentionOverrideableBackward0')
+  })
+
   test('equal dispatches become one where none needs what another one does', () => {
     const { values, dispatches } = run<{ values: number[][]; dispatches: number[] }>('merging')
     const expected = [...Array.from({ length: 7 }, (_, i) => 3 * i + 1), 105]

@@ -6,11 +6,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
+import { renderAttention } from '../../src/backends/webgpu/attention.ts'
 import { noFeatures } from '../../src/backends/webgpu/device.ts'
 import { renderProduct } from '../../src/backends/webgpu/product.ts'
 import { isShareable, renderWgsl, type Shader } from '../../src/backends/webgpu/render.ts'
 import { assemble } from '../../src/backends/webgpu/shader-text.ts'
 import * as torch from '../../src/index.ts'
+import type { Kernel } from '../../src/kernels/kernel.ts'
 import { contractionKernel } from '../../src/ops/matmul.ts'
 import { checkLaunches } from '../support/checking-backend.ts'
 import { everyDType, Random, tenOps } from '../support/ten-ops.ts'
@@ -35,6 +37,35 @@ describe('a kernel renders to WGSL that a shader compiler accepts', () => {
 
   test('the compiler refuses what is no shader', () => {
     expect(compile(['fn main() { bad }'])[0]).not.toEqual([])
+  })
+
+  test('attention and its gradients, with and without masks', () => {
+    const operand = (dtype: torch.DType, access: 'read' | 'write') => ({ dtype, access })
+    const codes = [null, torch.bool, torch.float32].flatMap((mask) =>
+      [
+        ['attention', 3, 2],
+        ['attention_queries_backward', 6, 2],
+        ['attention_keys_backward', 6, 2],
+      ].flatMap(([name, reads, writes]) => {
+        const operands = [
+          ...Array.from({ length: reads as number }, () => operand(torch.float32, 'read')),
+          ...(mask === null ? [] : [operand(mask, 'read')]),
+          ...Array.from({ length: writes as number }, () => operand(torch.float32, 'write')),
+        ]
+        const kernel: Kernel = {
+          ...{ name: name as string, operands, scalars: ['f32', 'i32'], stages: [], compiled: new Map() },
+          ...{ usesOuterIndex: true, usesLoopIndex: true, complex: false, parallel: false },
+        }
+        const memories = operands.map((_, i) => i)
+        return [
+          { batchRank: 0, features: 3, depth: 5 },
+          { batchRank: 2, features: 128, depth: 128 },
+        ].map((sizes) => renderAttention(kernel, { ...sizes, memories, device: noFeatures }).code)
+      }),
+    )
+    compile(codes).forEach((errors, i) => {
+      expect(errors, codes[i]).toEqual([])
+    })
   })
 
   test('tiled products of each dtype', () => {

@@ -391,6 +391,58 @@ const programs: Record<string, () => Promise<unknown>> = {
     }
     return differences
   },
+
+  /**
+   * Attention and its gradients in one kernel against the composition on the CPU: the largest differences for rows that fill no
+   * tile, several batches, every kind of mask, masked rows; then of second derivatives; and the name of its node.
+   */
+  async attention() {
+    const { scaledDotProductAttention } = torch.nn.functional
+    const differences: number[] = []
+    let node = ''
+    for (const [rows, keys, features, depth] of [
+      [5, 7, 3, 5],
+      [70, 130, 20, 12],
+    ])
+      for (const kind of ['none', 'causal', 'bool', 'float']) {
+        const batch = kind === 'none' ? [] : kind === 'causal' ? [2] : [2, 3]
+        const inputs = [
+          [rows, features],
+          [keys, features],
+          [keys, depth],
+        ].map((own) => torch.randn([...batch, ...own]))
+        const grad = torch.randn([...batch, rows, depth])
+        const visible = torch.rand(rows, keys).gt(0.4)
+        visible.at(0).fill_(false)
+        const mask =
+          kind === 'bool'
+            ? visible
+            : kind === 'float'
+              ? torch.randn(rows, keys).maskedFill(visible.logicalNot(), Number.NEGATIVE_INFINITY)
+              : null
+        const results = async (where: string) => {
+          const [q, k, v] = inputs.map((x) => x.clone().to(where).requiresGrad_())
+          const attnMask = mask?.to(where) ?? null
+          const out = scaledDotProductAttention(q, k, v, { attnMask, isCausal: kind === 'causal' })
+          out.backward(grad.to(where))
+          node = out.gradFn!.name()
+          return Promise.all([out, q.grad!, k.grad!, v.grad!].map((t) => t.detach().cpu()))
+        }
+        const [cpu, gpu] = [await results('cpu'), await results(device)]
+        for (let i = 0; i < cpu.length; i++) differences.push(Number(cpu[i].sub(gpu[i]).abs().max().item()))
+      }
+    const inputs = [1, 2, 3].map(() => torch.randn(2, 5, 8))
+    const second = async (where: string) => {
+      const [q, k, v] = inputs.map((x) => x.clone().to(where).requiresGrad_())
+      const out = scaledDotProductAttention(q, k, v, { isCausal: true })
+      const [g] = torch.autograd.grad(out.pow(2).sum(), [q], { createGraph: true })
+      g!.pow(2).sum().backward()
+      return Promise.all([q, k, v].map((t) => t.grad!.cpu()))
+    }
+    const [cpu, gpu] = [await second('cpu'), await second(device)]
+    for (let i = 0; i < cpu.length; i++) differences.push(Number(cpu[i].sub(gpu[i]).abs().max().item()))
+    return { differences, node }
+  },
 }
 
 if (process.env.ANTORCHA_NO_DRIVER === undefined) useSoftwareGpu()

@@ -105,14 +105,3 @@ describe('gradients of complex numbers', () => {
     expect(value.im).toBeCloseTo((gradAt(c(0.5, 0.25 + step)) - gradAt(c(0.5, 0.25 - step))) / (2 * step), 5)
   })
 })
-
-describe('functions that are not written for complex numbers yet', () => {
-  const z = torch.complex(torch.ones(3, 3), torch.ones(3, 3))
-  const { linalg } = torch
-  test.each([
-    ['svd', () => linalg.svd(z)],
-    ['qr', () => linalg.qr(z)],
-  ] as const)('%s says so', (_, run) => {
-    expect(run).toThrow('is not there for complex numbers yet')
-  })
-})

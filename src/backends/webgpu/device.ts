@@ -1,9 +1,8 @@
-// Getting a GPU device: from the browser, or in Node from the optional package `webgpu`. Whether there is one, why not,
-// and what happens when it is lost. No buffers and no shaders here.
+// The GPU device in use: whether there is one, why not, and what happens when it is lost. Where it comes from: adapter.ts.
 
-import type * as NodeModule from 'node:module'
 import { RuntimeError } from '../../core/errors.ts'
-import { nodeModule } from '../../core/node.ts'
+import type { Granted } from './adapter.ts'
+import { nodePackage } from './node-package.ts'
 
 /** Which of several adapters to take; https://www.w3.org/TR/webgpu/#dictdef-gpurequestadapteroptions */
 export interface AdapterOptions {
@@ -43,8 +42,6 @@ export const usage = {
   storage: 0x0080,
 } as const
 
-// Dawn's object must stay reachable as long as anything made from it is in use.
-let nodeGpu: GPU | null = null
 let current: GPUDevice | null = null
 let info: AdapterInfo | null = null
 let currentFeatures = noFeatures
@@ -53,22 +50,11 @@ let starting: Promise<GPUDevice> | null = null
 let lost = 0
 const lostListeners: (() => void)[] = []
 
-const isNode = (): boolean => globalThis.process?.versions?.node !== undefined
+/** Whether this is Node. */
+export const isNode = (): boolean => globalThis.process?.versions?.node !== undefined
 
-/** Where the package `webgpu` is installed, or null; looked for beside the library, then beside the program. */
-function nodePackage(): string | null {
-  const module = nodeModule<typeof NodeModule>('node:module')
-  if (module === undefined) return null
-  for (const base of [import.meta.url, `${globalThis.process.cwd()}/program.js`])
-    try {
-      return module.createRequire(base).resolve('webgpu')
-    } catch {
-      // Not there.
-    }
-  return null
-}
-
-const browserGpu = (): GPU | undefined => (globalThis.navigator as { gpu?: GPU } | undefined)?.gpu
+/** The browser's WebGPU, if this is a browser that has it. */
+export const browserGpu = (): GPU | undefined => (globalThis.navigator as { gpu?: GPU } | undefined)?.gpu
 
 /** Why there can be no device here, as far as that is known without waiting; null where there may be one. */
 export function obstacle(): Error | null {
@@ -85,42 +71,15 @@ export function obstacle(): Error | null {
   return null
 }
 
-async function gpu(): Promise<GPU> {
-  const found = browserGpu()
-  if (found !== undefined) return found
-  if (nodeGpu === null) {
-    const path = nodePackage()!
-    // A variable keeps bundlers from looking for the package.
-    const dawn = (await import(/* @vite-ignore */ `file://${path}`)) as {
-      create(flags: string[]): GPU
-    }
-    nodeGpu = dawn.create([])
-  }
-  return nodeGpu
-}
-
-const raisedLimits = [
-  'maxStorageBuffersPerShaderStage',
-  'maxStorageBufferBindingSize',
-  'maxBufferSize',
-] as const
-
-async function request({ optionalFeatures = true, ...options }: AdapterOptions): Promise<GPUDevice> {
+async function request(options: AdapterOptions): Promise<Granted> {
   const why = obstacle()
   if (why !== null) throw why
-  const adapter = await (await gpu()).requestAdapter(options)
-  if (adapter === null)
-    throw new RuntimeError(
-      `WebGPU is there, but it found no GPU adapter${isNode() ? ': this machine has no Vulkan, Metal or Direct3D driver that it can use. A software driver will do: set VK_ICD_FILENAMES to the .json file of one (SwiftShader, lavapipe)' : ': it may be blocked for this GPU or turned off (see chrome://gpu)'}; or use the device 'cpu'`,
-    )
-  const requiredLimits: Record<string, number> = {}
-  for (const name of raisedLimits) requiredLimits[name] = adapter.limits[name]
-  const requiredFeatures = (['subgroups', 'shader-f16'] as const).filter(
-    (name) => optionalFeatures && adapter.features.has(name),
-  )
-  const device = await adapter.requestDevice({ requiredLimits, requiredFeatures })
-  const { vendor, architecture, device: name, description } = adapter.info
-  info = { vendor, architecture, device: name, description }
+  const { requestDevice } = await import('./adapter.ts')
+  return requestDevice(options)
+}
+
+function use(granted: Granted): GPUDevice {
+  const { device } = granted
   void device.lost.then(({ message, reason }) => {
     if (current !== device) return
     failure = new RuntimeError(
@@ -130,10 +89,8 @@ async function request({ optionalFeatures = true, ...options }: AdapterOptions):
     lost++
     for (const tell of lostListeners) tell()
   })
-  currentFeatures = {
-    subgroups: requiredFeatures.includes('subgroups'),
-    f16: requiredFeatures.includes('shader-f16'),
-  }
+  info = granted.info
+  currentFeatures = granted.features
   current = device
   return device
 }
@@ -145,9 +102,9 @@ async function request({ optionalFeatures = true, ...options }: AdapterOptions):
 export function start(options: AdapterOptions = {}): Promise<GPUDevice> {
   if (current !== null) return Promise.resolve(current)
   starting ??= request(options).then(
-    (device) => {
+    (granted) => {
       starting = null
-      return device
+      return use(granted)
     },
     (error: Error) => {
       starting = null

@@ -5,6 +5,7 @@ import { RuntimeError } from '../../core/errors.ts'
 import type { Kernel, Launch } from '../../kernels/kernel.ts'
 import { collapse, sortByStride } from '../dimensions.ts'
 import { hashOf, hasShape, maximumAt, shapeOf } from '../launch-shape.ts'
+import { planAttention, renderAttention } from './attention.ts'
 import { features } from './device.ts'
 import type { WordLayout } from './parameters.ts'
 import { type Pipeline, pipelineFor } from './pipelines.ts'
@@ -69,6 +70,23 @@ function product(extents: readonly number[]): number {
 }
 
 function plan(kernel: Kernel, launch: Launch, memories: readonly number[]): Planned {
+  const attention = planAttention(kernel, launch, memories)
+  if (attention !== null) {
+    const { variant, groups } = attention
+    const shader = shaderOf(kernel, `webgpu:${JSON.stringify(variant)}`, () =>
+      renderAttention(kernel, variant),
+    )
+    const { outer, loop, operands } = launch
+    return finish(
+      kernel,
+      launch,
+      shader,
+      outer,
+      loop,
+      operands.map(({ strides }) => strides),
+      groups,
+    )
+  }
   const outerRank = launch.outer.length
   const outer = [...launch.outer]
   const loop = [...launch.loop]

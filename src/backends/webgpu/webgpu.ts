@@ -32,6 +32,12 @@ class WebGpuBackend implements Backend {
   /** Every device binds 8 buffers. */
   readonly fusion = { afterLoops: true, mostOperands: 8 } as const
 
+  readonly ownKernels: ReadonlySet<string> = new Set([
+    'attention',
+    'attention_queries_backward',
+    'attention_keys_backward',
+  ])
+
   // Held by the memory, not by the allocation: that one is gone by then.
   private readonly registry = new FinalizationRegistry<Memory>((memory) => this.release(memory))
 
