@@ -52,7 +52,10 @@ export interface Backend {
   readonly ownKernels?: ReadonlySet<string>
   /** How many launches ran code generated from their kernel so far, and not a hand-written form of it. */
   readonly generatedLaunches?: number
-  /** The bytes themselves, where the device can be read synchronously; valid until the next allocation or launch. */
+  /**
+   * The bytes themselves, where the device can be read synchronously; valid until the next allocation or launch, and until
+   * other bytes are asked for that do not fit beside them.
+   */
   bytes?(allocation: Allocation): Uint8Array
   // What devices have that cannot be read synchronously:
   /** Whether an allocation is this backend's. */

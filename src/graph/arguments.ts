@@ -108,6 +108,11 @@ export function copyBytes(into: Tensor, from: Tensor): void {
     else copyRaw(into, from)
     return
   }
+  // Bytes of both are there at once where both fit in; a launch sees to that for any size.
+  if (into.storage.nbytes + from.storage.nbytes > 2 ** 30) {
+    copyRaw(into, from)
+    return
+  }
   const { itemsize } = into.dtype
   const nbytes = into.numel() * itemsize
   // Both are brought into the arena first, because that may replace the views of its memory.

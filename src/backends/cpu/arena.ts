@@ -151,7 +151,7 @@ export class Arena {
   }
 
   /** The most that can be in use at once. */
-  private get maximumBytes(): number {
+  get maximumBytes(): number {
     return this.maximumPages * PAGE - RESERVED
   }
 

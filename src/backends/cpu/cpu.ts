@@ -1,5 +1,6 @@
 // The CPU backend: compiles kernels to WebAssembly when first launched in a layout, and launches them over the arena.
 
+import { OutOfMemoryError } from '../../core/errors.ts'
 import { hostMath } from '../../kernels/hostmath.ts'
 import type { Kernel, Launch } from '../../kernels/kernel.ts'
 import type { Allocation, Backend, FileTransfers, Program, ProgramLaunch, SortRequest } from '../backend.ts'
@@ -39,9 +40,21 @@ class CpuBackend implements Backend {
       this.untilNative -= nbytes
       if (this.untilNative <= 0) native(this.arena)
     }
-    const allocation = this.arena.allocate(nbytes)
+    let allocation: Allocation
+    try {
+      allocation = this.arena.allocate(nbytes)
+    } catch (error) {
+      this.makeRoom(nbytes, error)
+      allocation = this.arena.allocate(nbytes)
+    }
     if (recording.recorder !== null) recording.recorder.allocated(allocation)
     return allocation
+  }
+
+  // Between launches everything may be moved out, also what was just read or what a failed launch would have used.
+  private makeRoom(nbytes: number, error: unknown): void {
+    if (!(error instanceof OutOfMemoryError) || nbytes > this.arena.maximumBytes) throw error
+    this.arena.startOver()
   }
 
   free(allocation: Allocation): void {
@@ -62,7 +75,13 @@ class CpuBackend implements Backend {
 
   bytes(allocation: Allocation): Uint8Array {
     if (recording.recorder !== null) recording.recorder.accessed(allocation)
-    const pointer = this.arena.locate(allocation as ArenaAllocation)
+    let pointer: number
+    try {
+      pointer = this.arena.locate(allocation as ArenaAllocation)
+    } catch (error) {
+      this.makeRoom(allocation.nbytes, error)
+      pointer = this.arena.locate(allocation as ArenaAllocation)
+    }
     return this.arena.heap.u8.subarray(pointer, pointer + allocation.nbytes)
   }
 
