@@ -43,6 +43,7 @@ export function setGradEnabled(enabled: boolean): boolean {
   return before
 }
 
+/** Whether operations are recorded for backward here. */
 export function isGradEnabled(): boolean {
   return gradMode.enabled
 }

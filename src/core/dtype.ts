@@ -63,15 +63,25 @@ export class DType {
   }
 }
 
+/** True or false, one byte. */
 export const bool: DType = new DType('bool', 1, 'bool', 0)
+/** Whole numbers from 0 to 255, one byte. */
 export const uint8: DType = new DType('uint8', 1, 'int', 1)
+/** Whole numbers from -128 to 127, one byte. */
 export const int8: DType = new DType('int8', 1, 'int', 2)
+/** Whole numbers from -2^15 to 2^15 - 1, two bytes. */
 export const int16: DType = new DType('int16', 2, 'int', 3)
+/** Whole numbers from -2^31 to 2^31 - 1, four bytes. */
 export const int32: DType = new DType('int32', 4, 'int', 4)
+/** Whole numbers from -2^63 to 2^63 - 1, eight bytes: the dtype of indices and of whole numbers. */
 export const int64: DType = new DType('int64', 8, 'int', 5)
+/** IEEE 754 half precision: 11 bits of precision, up to 65504. */
 export const float16: DType = new DType('float16', 2, 'float', 6)
+/** Brain floating point: 8 bits of precision, the range of float32. */
 export const bfloat16: DType = new DType('bfloat16', 2, 'float', 7)
+/** IEEE 754 single precision: 24 bits, about 7 digits; the default. */
 export const float32: DType = new DType('float32', 4, 'float', 8)
+/** IEEE 754 double precision: 53 bits, about 16 digits. */
 export const float64: DType = new DType('float64', 8, 'float', 9)
 /** Complex numbers of two float32, the real part first. */
 export const complex64: DType = new DType('complex64', 8, 'complex', 10)

@@ -44,9 +44,9 @@ export function initializeBias(bias: Tensor, fanIn: number): void {
  * y = x Wᵀ + b over the last dimension: `[..., inFeatures]` to `[..., outFeatures]`. `weight` is
  * `[outFeatures, inFeatures]`, `bias` `[outFeatures]`, both uniform within 1 / sqrt(inFeatures) at first.
  *
- * The type's numbers say what it takes and gives where the compiler knows; `nn.Sequential` compares them.
+ * The type's numbers say what it takes and gives where the compiler knows; `nn.Sequential` compares them. They are in the
+ * constructor's type only, so that a Linear of another width can take its place.
  */
-// The parameters are in the constructor's type only, so that a Linear of another width can take its place.
 export class Linear<In extends number = number, Out extends number = number> extends Module {
   inFeatures: number
   outFeatures: number

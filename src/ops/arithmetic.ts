@@ -127,6 +127,7 @@ const subScaled = pointwise({
   backward: (g, { attributes }) => [g, neg(mul(g, conjugateOf(attributes.operands[2] as number)))],
 })
 
+/** The same as `sub`. */
 export const subtract: AddLike = sub
 
 const rsubPlain = pointwise({
@@ -170,6 +171,7 @@ export const mul: Binary = binary({
   ],
 })
 
+/** The same as `mul`. */
 export const multiply: Binary = mul
 
 /** How `div` rounds: not at all, toward zero, or down. */
@@ -264,6 +266,7 @@ export const div: Div = withInPlace(
     chooseDivision(x, other, roundingMode).inPlace([x, other]),
 )
 
+/** The same as `div`. */
 export const divide: Div = div
 
 /** `x / other`, as `div` without rounding. */
@@ -311,6 +314,7 @@ function makeNeg(): Unary {
   })
 }
 
+/** The same as `neg`. */
 export const negative: Unary = neg
 
 function moduloExpr(a: Expr, b: Expr): Expr {

@@ -156,6 +156,7 @@ export const clamp: Clamp & FunctionInfo & { readonly inPlace: Clamp } = withInP
   }),
 )
 
+/** The same as `clamp`. */
 export const clip: Clamp & FunctionInfo & { readonly inPlace: Clamp } = clamp
 
 /** The type of `clampMin`. */

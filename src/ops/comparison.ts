@@ -59,10 +59,15 @@ export const gt: Binary = comparison('gt', k.gt)
 /** `x >= other`, element by element. */
 export const ge: Binary = comparison('ge', k.ge)
 
+/** The same as `ne`. */
 export const notEqual: Binary = ne
+/** The same as `lt`. */
 export const less: Binary = lt
+/** The same as `le`. */
 export const lessEqual: Binary = le
+/** The same as `gt`. */
 export const greater: Binary = gt
+/** The same as `ge`. */
 export const greaterEqual: Binary = ge
 
 // ---- NaN and infinity -----------------------------------------------------------------------------------------------

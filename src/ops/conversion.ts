@@ -207,17 +207,29 @@ function converter(dtype: DType): (x: Tensor) => Tensor {
   return (x) => to(x, dtype)
 }
 
+/** The tensor converted to float32; itself where it is of that dtype. */
 export const float: (x: Tensor) => Tensor = converter(dtypes.float32)
+/** The tensor converted to float64; itself where it is of that dtype. */
 export const double: (x: Tensor) => Tensor = converter(dtypes.float64)
+/** The tensor converted to float16; itself where it is of that dtype. */
 export const half: (x: Tensor) => Tensor = converter(dtypes.float16)
+/** The tensor converted to bfloat16; itself where it is of that dtype. */
 export const bfloat16: (x: Tensor) => Tensor = converter(dtypes.bfloat16)
+/** The tensor converted to int64; itself where it is of that dtype. */
 export const long: (x: Tensor) => Tensor = converter(dtypes.int64)
+/** The tensor converted to int32; itself where it is of that dtype. */
 export const int: (x: Tensor) => Tensor = converter(dtypes.int32)
+/** The tensor converted to int16; itself where it is of that dtype. */
 export const short: (x: Tensor) => Tensor = converter(dtypes.int16)
+/** The tensor converted to int8; itself where it is of that dtype. */
 export const char: (x: Tensor) => Tensor = converter(dtypes.int8)
+/** The tensor converted to uint8; itself where it is of that dtype. */
 export const byte: (x: Tensor) => Tensor = converter(dtypes.uint8)
+/** The tensor converted to bool; itself where it is of that dtype. */
 export const bool: (x: Tensor) => Tensor = converter(dtypes.bool)
+/** The tensor converted to complex64; itself where it is of that dtype. */
 export const cfloat: (x: Tensor) => Tensor = converter(dtypes.complex64)
+/** The tensor converted to complex128; itself where it is of that dtype. */
 export const cdouble: (x: Tensor) => Tensor = converter(dtypes.complex128)
 
 /**

@@ -68,6 +68,7 @@ export const trapezoid: Trapezoid & FunctionInfo = fn<Trapezoid>(
   { method: false, positional: 1 },
 )
 
+/** The same as `trapezoid`. */
 export const trapz: Trapezoid & FunctionInfo = trapezoid
 
 /** The integrals of samples along `dim` up to each by the trapezoid rule: one fewer than samples. */

@@ -96,7 +96,9 @@ export const cat: Cat & FunctionInfo = fn<Cat>(
   { method: false },
 )
 
+/** The same as `cat`. */
 export const concat: Cat & FunctionInfo = cat
+/** The same as `cat`. */
 export const concatenate: Cat & FunctionInfo = cat
 
 const stackOp: Op<CatAttributes> = {
@@ -140,16 +142,19 @@ function atLeast(x: Tensor, rank: 1 | 2 | 3): Tensor {
   return rank === 3 && x.ndim === 2 ? unsqueeze(x, 2) : x
 }
 
+/** Views with at least 1 dimension, of one tensor or of several. */
 export function atleast1d(x: Tensor): Tensor
 export function atleast1d(x: readonly Tensor[]): Tensor[]
 export function atleast1d(x: Tensor | readonly Tensor[]): Tensor | Tensor[] {
   return x instanceof Tensor ? atLeast(x, 1) : x.map((t) => atLeast(t, 1))
 }
+/** Views with at least 2 dimensions, of one tensor or of several. */
 export function atleast2d(x: Tensor): Tensor
 export function atleast2d(x: readonly Tensor[]): Tensor[]
 export function atleast2d(x: Tensor | readonly Tensor[]): Tensor | Tensor[] {
   return x instanceof Tensor ? atLeast(x, 2) : x.map((t) => atLeast(t, 2))
 }
+/** Views with at least 3 dimensions, of one tensor or of several. */
 export function atleast3d(x: Tensor): Tensor
 export function atleast3d(x: readonly Tensor[]): Tensor[]
 export function atleast3d(x: Tensor | readonly Tensor[]): Tensor | Tensor[] {
@@ -177,6 +182,7 @@ export function vstack(tensors: readonly Tensor[]): Tensor {
   )
 }
 
+/** The same as `vstack`. */
 export const rowStack: typeof vstack = vstack
 
 /** Joins along the third dimension. */

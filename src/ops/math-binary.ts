@@ -46,6 +46,7 @@ export const atan2: Binary = binary(
   ]),
 )
 
+/** The same as `atan2`. */
 export const arctan2: Binary = atan2
 
 function hypotExpr(a: Expr, b: Expr): Expr {

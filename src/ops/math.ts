@@ -452,11 +452,19 @@ export const nanToNum: NanToNum & FunctionInfo & { readonly inPlace: NanToNum } 
 
 // ---- other names ----------------------------------------------------------------------------------------------------
 
+/** The same as `abs`. */
 export const absolute: Unary = abs
+/** The same as `acos`. */
 export const arccos: Unary = acos
+/** The same as `acosh`. */
 export const arccosh: Unary = acosh
+/** The same as `asin`. */
 export const arcsin: Unary = asin
+/** The same as `asinh`. */
 export const arcsinh: Unary = asinh
+/** The same as `atan`. */
 export const arctan: Unary = atan
+/** The same as `atanh`. */
 export const arctanh: Unary = atanh
+/** The same as `trunc`. */
 export const fix: Unary = trunc

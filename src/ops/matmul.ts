@@ -251,6 +251,7 @@ export function outer(a: Tensor, b: Tensor): Tensor {
   return reshape(a, [a.sizes[0], 1]).mul(b)
 }
 
+/** The same as `outer`. */
 export const ger: typeof outer = outer
 
 const bmmOp: Op<null> = {

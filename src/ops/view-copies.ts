@@ -40,28 +40,48 @@ function copiedAll<F extends (...args: never[]) => Tensor[]>(
   return Object.assign(call, { required, optional: [], method: false }, f) as unknown as F & FunctionInfo
 }
 
+/** A copy of the tensor, in C order. */
 export const aliasCopy: ((x: Tensor) => Tensor) & FunctionInfo = copied((x: Tensor) => x, ['input'])
+/** `asStrided` with memory of its own, in C order. */
 export const asStridedCopy: typeof asStrided = copied(asStrided, [])
+/** `diagonal` with memory of its own, in C order. */
 export const diagonalCopy: typeof diagonal = copied(diagonal, [])
+/** `expand` with memory of its own, in C order. */
 export const expandCopy: Sizes = copied(expand, [])
+/** `narrow` with memory of its own, in C order. */
 export const narrowCopy: typeof narrow & FunctionInfo = copied(narrow, ['input', 'dim', 'start', 'length'])
+/** `permute` with memory of its own, in C order. */
 export const permuteCopy: Sizes = copied(permute, [])
+/** `select` with memory of its own, in C order. */
 export const selectCopy: typeof select & FunctionInfo = copied(select, ['input', 'dim', 'index'])
+/** `slice` with memory of its own, in C order. */
 export const sliceCopy: typeof slice & FunctionInfo = copied(slice, ['input', 'dim', 'start', 'end'])
+/** `squeeze` with memory of its own, in C order. */
 export const squeezeCopy: typeof squeeze = copied(squeeze, [])
+/** `t` with memory of its own, in C order. */
 export const tCopy: typeof t & FunctionInfo = copied(t, ['input'])
+/** `transpose` with memory of its own, in C order. */
 export const transposeCopy: typeof transpose & FunctionInfo = copied(transpose, ['input', 'dim0', 'dim1'])
+/** `unfold` with memory of its own, in C order. */
 export const unfoldCopy: typeof unfold & FunctionInfo = copied(unfold, ['input', 'dimension', 'size', 'step'])
+/** `unsqueeze` with memory of its own, in C order. */
 export const unsqueezeCopy: typeof unsqueeze & FunctionInfo = copied(unsqueeze, ['input', 'dim'])
+/** `view` with memory of its own, in C order. */
 export const viewCopy: Sizes = copied(view, [])
+/** `split` with memory of its own for each part. */
 export const splitCopy: typeof split = copiedAll(split, [])
+/** `unbind` with memory of its own for each part. */
 export const unbindCopy: typeof unbind = copiedAll(unbind, [])
 
 /** `split` with the sizes of all parts. */
 export const splitWithSizes: typeof split = split
+/** The same as `splitCopy`, given sizes. */
 export const splitWithSizesCopy: typeof split = splitCopy
 
 // Parts of a tensor that nobody else sees: PyTorch leaves it to the caller not to look at the whole any more.
+/** `chunk` into parts that may be changed in place: each has memory of its own. */
 export const unsafeChunk: typeof chunk = copiedAll(chunk, [])
+/** `split` into parts that may be changed in place: each has memory of its own. */
 export const unsafeSplit: typeof split = copiedAll(split, [])
+/** The same as `unsafeSplit`, given sizes. */
 export const unsafeSplitWithSizes: typeof split = unsafeSplit

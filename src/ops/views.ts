@@ -212,7 +212,9 @@ export function transpose(x: Tensor, dim0: number, dim1: number): Tensor {
   return makeView(transposeOp, x, swapped(x.sizes, a, b), swapped(x.strides, a, b), x.offset, [a, b] as const)
 }
 
+/** The same as `transpose`. */
 export const swapaxes: typeof transpose = transpose
+/** The same as `transpose`. */
 export const swapdims: typeof transpose = transpose
 
 /** The transpose of a matrix; vectors and scalars stay. */
@@ -274,6 +276,7 @@ export function movedim(
   return permute(x, order)
 }
 
+/** The same as `movedim`. */
 export const moveaxis: typeof movedim = movedim
 
 /** The last two dimensions swapped. */

@@ -5,6 +5,7 @@ import { recording } from '../backends/recording.ts'
 import { cpu, type Device } from '../core/device.ts'
 import { NotImplementedError, RuntimeError } from '../core/errors.ts'
 
+/** A tensor's memory: `nbytes` bytes on a device, which several tensors may share. */
 export class Storage {
   readonly device: Device
   readonly nbytes: number
