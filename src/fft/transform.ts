@@ -1,7 +1,6 @@
 // The discrete Fourier transform of numbers held as a real and an imaginary tensor, made of products and sums so that
 // it differentiates. Lengths are split into their prime factors (Cooley and Tukey 1965).
 
-import { type DType, float64 } from '../core/dtype.ts'
 import { add, mul, sub } from '../ops/arithmetic.ts'
 import { tensor } from '../ops/creation.ts'
 import { cat } from '../ops/joining.ts'
@@ -15,17 +14,15 @@ export interface Complex {
 }
 
 // cos and sin of 2 pi (row * column mod n) / n.
-function waves(rows: number, columns: number, n: number, dtype: DType): [Tensor, Tensor] {
+function waves(rows: number, columns: number, n: number, { dtype, device }: Tensor): [Tensor, Tensor] {
   const make = (f: (angle: number) => number) =>
     tensor(
       Float64Array.from({ length: rows * columns }, (_, i) => {
         const turn = (Math.floor(i / columns) * (i % columns)) % n
         return f((2 * Math.PI * turn) / n)
       }),
-      { dtype: float64, device: 'cpu' },
-    )
-      .reshape([rows, columns])
-      .to(dtype)
+      { dtype, device },
+    ).reshape([rows, columns])
   return [make(Math.cos), make(Math.sin)]
 }
 
@@ -53,15 +50,14 @@ function smallestFactor(n: number): number {
 
 // Along the last dimension: X[k] = sum over j of x[j] exp(sign 2 pi i j k / n).
 function transformLast(x: Complex, n: number, sign: number): Complex {
-  const { dtype } = x.re
   const p = smallestFactor(n)
-  if (p === n || n <= 16) return multiply(x, waves(n, n, n, dtype), sign, matmul)
+  if (p === n || n <= 16) return multiply(x, waves(n, n, n, x.re), sign, matmul)
   // j = p a + b, k = (n / p) c + d: transforms over a, then a turn by b d / n, then transforms over b.
   const q = n / p
   const lead = x.re.sizes.slice(0, -1)
   const split = map(x, (t) => t.reshape([...lead, q, p]).transpose(-1, -2))
   const inner = transformLast(split, q, sign)
-  const turned = multiply(inner, waves(p, q, n, dtype), sign, mul)
+  const turned = multiply(inner, waves(p, q, n, x.re), sign, mul)
   const outer = transformLast(
     map(turned, (t) => t.transpose(-1, -2)),
     p,
