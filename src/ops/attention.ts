@@ -13,7 +13,7 @@ import { onHost } from './host.ts'
 import { emptyTensor, launch, operand } from './launch.ts'
 import { applyMany, type BackwardContext, type Op } from './op.ts'
 import { recomputedOp } from './recomputed.ts'
-import { expand } from './views.ts'
+import { expand, select } from './views.ts'
 
 /** What is done with queries, keys and values. */
 export interface AttentionAttributes {
@@ -35,8 +35,8 @@ export function attention(inputs: readonly Tensor[], attributes: AttentionAttrib
 function composed([q, k, v, given]: readonly Tensor[], attributes: AttentionAttributes): Tensor {
   const { scale, isCausal, dropoutP } = attributes
   // Half of the scale to each side, as PyTorch does for stability.
-  const half = Math.sqrt(scale)
-  let scores = q.mul(half).matmul(k.transpose(-2, -1).mul(half))
+  const half = Math.sqrt(Math.abs(scale))
+  let scores = q.mul(scale < 0 ? -half : half).matmul(k.transpose(-2, -1).mul(half))
   const [rows, columns] = scores.sizes.slice(-2)
   const mask = isCausal ? ones([rows, columns], { dtype: bool, device: q.device }).tril() : given
   if (mask !== undefined) scores = scores.add(additiveMask(mask, q.dtype, false))
@@ -154,8 +154,9 @@ const fusedOps = [3, 4].map((inputs): Op<AttentionAttributes> => {
     forward: ([q, k, v, mask], attributes) => {
       const lead = q.sizes.slice(0, -1)
       const out = emptyTensor([...lead, v.sizes[v.ndim - 1]], q.dtype, q.device)
-      // The logarithm of each row's sum of exponentials.
-      const sums = emptyTensor(lead, q.dtype, q.device)
+      // The logarithm of each row's sum of exponentials, then room for what the gradients need of each row: one memory,
+      // because no device has to bind more than 8.
+      const sums = emptyTensor([2, ...lead], q.dtype, q.device)
       const reads = [
         [q, 'rows features'],
         [k, 'keys features'],
@@ -166,7 +167,7 @@ const fusedOps = [3, 4].map((inputs): Op<AttentionAttributes> => {
         [...reads, ...masked(mask)],
         [
           [out, 'rows depth'],
-          [sums, 'rows'],
+          [select(sums, 0, 0), 'rows'],
         ],
         attributes,
       )
@@ -183,7 +184,8 @@ function fusedGradients(g: Tensor, c: BackwardContext<AttentionAttributes>): (Te
   const [q, k, v] = [c.input(0), c.input(1), c.input(2)]
   const mask = c.inputSizes.length > 3 ? c.input(3) : undefined
   const like = (x: Tensor) => emptyTensor(x.sizes, x.dtype, x.device)
-  const [gradQ, gradK, gradV, products] = [like(q), like(k), like(v), like(c.output(1))]
+  const [gradQ, gradK, gradV] = [like(q), like(k), like(v)]
+  const [sums, products] = [select(c.output(1), 0, 0), select(c.output(1), 0, 1)]
   const reads = [
     ...([
       [q, 'rows features'],
@@ -191,7 +193,7 @@ function fusedGradients(g: Tensor, c: BackwardContext<AttentionAttributes>): (Te
       [v, 'keys depth'],
       [g, 'rows depth'],
     ] as const),
-    ...([[c.output(1), 'rows']] as const),
+    ...([[sums, 'rows']] as const),
   ]
   // The products of each row's result and gradient are made once, with the gradient of the queries.
   run(

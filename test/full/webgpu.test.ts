@@ -120,11 +120,20 @@ describe.skipIf(!available)('on the GPU', () => {
     for (const difference of run<number[]>('products')) expect(difference).toBeLessThan(3e-6)
   })
 
-  test('attention in one kernel agrees with the composition, and so do its derivatives', () => {
-    const { differences, node } = run<{ differences: number[]; node: string }>('attention')
-    expect(differences).toHaveLength(2 * 4 * 4 + 3)
-    for (const difference of differences) expect(difference).toBeLessThan(1e-5)
-    expect(node).toBe('ScaledDotProductFusedAttentionOverrideableBackward0')
+  test.each(['all', 'none'])(
+    'attention in one kernel agrees with the composition, and so do its derivatives; optional features: %s',
+    (features) => {
+      const { differences, node } = run<{ differences: number[]; node: string }>('attention', {
+        ANTORCHA_TEST_FEATURES: features,
+      })
+      expect(differences).toHaveLength(2 * 4 * 4 + 3)
+      for (const difference of differences) expect(difference).toBeLessThan(1e-5)
+      expect(node).toBe('ScaledDotProductFusedAttentionOverrideableBackward0')
+    },
+  )
+
+  test('Fourier transforms and their gradients agree with the CPU', () => {
+    for (const difference of run<number[]>('transforms')) expect(difference).toBeLessThan(1e-4)
   })
 
   test('equal dispatches become one where none needs what another one does', () => {

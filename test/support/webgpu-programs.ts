@@ -392,11 +392,30 @@ const programs: Record<string, () => Promise<unknown>> = {
     return differences
   },
 
+  /** A transform of real numbers and back on the GPU and on the CPU, with gradients, of lengths that are split and that are not. */
+  async transforms() {
+    const differences: number[] = []
+    for (const n of [7, 30]) {
+      const x = torch.randn(n, 3)
+      const results = async (where: string) => {
+        const given = x.clone().to(where).requiresGrad_()
+        const back = torch.fft.irfft(torch.fft.rfft(given, { dim: 0 }).abs(), { n, dim: 0 })
+        back.pow(2).sum().backward()
+        return Promise.all([back, given.grad!].map((t) => t.detach().cpu()))
+      }
+      const [cpu, gpu] = [await results('cpu'), await results(device)]
+      for (let i = 0; i < cpu.length; i++) differences.push(Number(cpu[i].sub(gpu[i]).abs().max().item()))
+    }
+    return differences
+  },
+
   /**
    * Attention and its gradients in one kernel against the composition on the CPU: the largest differences for rows that fill no
    * tile, several batches, every kind of mask, masked rows; then of second derivatives; and the name of its node.
+   * `ANTORCHA_TEST_FEATURES` is 'none' for what every device can do.
    */
   async attention() {
+    await torch.webgpu.init({ optionalFeatures: process.env.ANTORCHA_TEST_FEATURES !== 'none' })
     const { scaledDotProductAttention } = torch.nn.functional
     const differences: number[] = []
     let node = ''

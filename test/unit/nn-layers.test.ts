@@ -178,6 +178,14 @@ describe('attention', () => {
     )
   })
 
+  it('attention may have a negative scale', () => {
+    const [q, k, v] = [1, 2, 3].map(() => torch.randn(2, 3, 4))
+    const expected = q.matmul(k.mT).mul(-0.5).softmax(-1).matmul(v)
+    expect(F.scaledDotProductAttention(q, k, v, { scale: -0.5 }).allclose(expected, { atol: 1e-6 })).toBe(
+      true,
+    )
+  })
+
   it('shares heads of keys among heads of queries', () => {
     const [q, k] = [torch.randn(1, 4, 3, 2), torch.randn(1, 2, 3, 2)]
     const shared = F.scaledDotProductAttention(q, k, k, { enableGqa: true })

@@ -48,7 +48,9 @@ export async function requestDevice({
       `WebGPU is there, but it found no GPU adapter${isNode() ? ': this machine has no Vulkan, Metal or Direct3D driver that it can use. A software driver will do: set VK_ICD_FILENAMES to the .json file of one (SwiftShader, lavapipe)' : ': it may be blocked for this GPU or turned off (see chrome://gpu)'}; or use the device 'cpu'`,
     )
   const requiredLimits: Record<string, number> = {}
-  for (const name of raisedLimits) requiredLimits[name] = adapter.limits[name]
+  for (const name of raisedLimits)
+    if (optionalFeatures || name !== 'maxStorageBuffersPerShaderStage')
+      requiredLimits[name] = adapter.limits[name]
   const requiredFeatures = (['subgroups', 'shader-f16'] as const).filter(
     (name) => optionalFeatures && adapter.features.has(name),
   )

@@ -10,7 +10,10 @@ export interface AdapterOptions {
   powerPreference?: 'low-power' | 'high-performance'
   /** Takes the software adapter. */
   forceFallbackAdapter?: boolean
-  /** Uses what the adapter has beyond the standard (`subgroups`, `shader-f16`); default true. False helps to find a fault. */
+  /**
+   * Uses what the adapter has beyond the standard (`subgroups`, `shader-f16`, more than 8 tensors in a kernel); default true. False
+   * helps to find a fault.
+   */
   optionalFeatures?: boolean
 }
 

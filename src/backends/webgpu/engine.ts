@@ -1,7 +1,7 @@
 // What works for the WebGPU backend: shaders, pipelines, the queue of commands. Programs that never use a GPU never load it
 // (webgpu.ts does, with the first allocation).
 
-import { UnsupportedKernelError } from '../../core/errors.ts'
+import { RuntimeError, UnsupportedKernelError } from '../../core/errors.ts'
 import type { Kernel, Launch } from '../../kernels/kernel.ts'
 import { backendFor } from '../backend.ts'
 import { ready } from './device.ts'
@@ -55,6 +55,11 @@ export class Engine {
 
   /** Has the CPU run a launch once the values are there; slow, but it works, and in the right order. */
   private launchOnHost({ kernel, launch, memories, numbers }: PlacedLaunch): void {
+    // A kernel of this device's own says nothing to the CPU, which would leave the results as they are.
+    if (kernel.stages.length === 0)
+      throw new RuntimeError(
+        `WebGPU: this device cannot run the kernel ${kernel.name} on ${memories.length} tensors`,
+      )
     const { operands, scalars, ...space } = launch
     const written = memories.filter((_, m) =>
       numbers.some((number, o) => number === m && kernel.operands[o].access !== 'read'),
