@@ -1,4 +1,4 @@
-// The float32 matrix product in WebAssembly: packed panels and a 6 x 8 register tile, after K. Goto and R. van de Geijn,
+// The float32 matrix product in WebAssembly: packed panels and a 4 x 8 register tile, after K. Goto and R. van de Geijn,
 // "Anatomy of High-Performance Matrix Multiplication" (2008). A faster form of the kernel called `matmul`.
 
 import { float32 } from '../../core/dtype.ts'
@@ -9,8 +9,11 @@ import { addTo, loop } from './code.ts'
 import { type Contraction, contraction, offsetsOf } from './contraction.ts'
 import { registerTuned } from './tuned.ts'
 
-/** Rows and columns of the register tile: 12 of the 16 vector registers hold it. */
-const ROWS = 6
+/**
+ * Rows and columns of the register tile, which 8 of the 16 vector registers hold. With 12 of them, V8 moves some to memory and back
+ * in each step: the product then takes half as long again. So it does where several steps are written out.
+ */
+const ROWS = 4
 const COLUMNS = 8
 /** Sizes of the blocks that stay in the caches, in elements: depth, rows, columns. */
 const DEPTH = 256
