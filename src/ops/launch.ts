@@ -50,8 +50,9 @@ function checkDType(dtype: DType, device: Device): void {
 export function commonDevice(name: string, tensors: readonly Tensor[]): Device {
   let device: Device | null = null
   for (const t of tensors) {
-    if (device === null || (device.type === 'cpu' && t.device.type === 'meta')) device = t.device
-    else if (!device.equals(t.device) && t.device.type !== 'cpu' && device.type !== 'meta')
+    if (t.ndim === 0 && t.device.type === 'cpu') continue
+    if (device === null || t.device.type === 'meta') device = t.device
+    else if (!device.equals(t.device) && device.type !== 'meta')
       throw new RuntimeError(
         `Expected all tensors to be on the same device, but found at least two devices, ${device} and ${t.device}! (when checking argument in method ${name})`,
       )

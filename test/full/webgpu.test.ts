@@ -102,6 +102,15 @@ describe.skipIf(!available)('on the GPU', () => {
     expect(result.float64).toContain('float64 does not exist on WebGPU')
   })
 
+  test('operands on two devices are refused, but for a CPU tensor without dimensions', () => {
+    const { scalar, refused } = run<{ scalar: number[][]; refused: string[] }>('mixing')
+    expect(scalar).toEqual([
+      [2.5, 2.5],
+      [2.5, 2.5],
+    ])
+    for (const message of refused) expect(message).toContain('found at least two devices')
+  })
+
   test('a lost device is reported by its tensors, and a new one can be had', () => {
     const result = run<Record<string, unknown>>('losing')
     expect(result.lost).toContain('the WebGPU device was lost')

@@ -131,6 +131,19 @@ const programs: Record<string, () => Promise<unknown>> = {
     }
   },
 
+  /** Operands on two devices: only a CPU tensor without dimensions goes with any. */
+  async mixing() {
+    const [x, y, one] = [torch.ones(2, { device }), torch.ones(2), torch.tensor(1.5)]
+    return {
+      scalar: await Promise.all([x.add(one), one.add(x)].map((t) => t.tolistAsync())),
+      refused: await Promise.all([
+        messageOf(() => x.add(y)),
+        messageOf(() => y.add(x)),
+        messageOf(() => torch.cat([x, y])),
+      ]),
+    }
+  },
+
   async losing() {
     const x = torch.ones(2, { device })
     await torch.webgpu.synchronize()
