@@ -5,6 +5,7 @@ import { RuntimeError } from '../core/errors.ts'
 import { numelOf } from '../core/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { relu } from './activations.ts'
+import { to } from './conversion.ts'
 import {
   checkAdaptive,
   checkFloating,
@@ -44,7 +45,7 @@ const windowMeanOp: Op<MeanAttributes> = {
         ? g!.div(divisors[0])
         : g!.div(
             view(
-              divisorTable(divisors, g!.dtype === float64 ? float64 : float32),
+              to(divisorTable(divisors, g!.dtype === float64 ? float64 : float32), g!.device),
               windows.map((w) => w.outputs),
             ),
           )

@@ -39,7 +39,10 @@ export const nonzeroStatic: NonzeroStatic & FunctionInfo = fn<NonzeroStatic>(
     const rows = nonzero(x)
     const count = Math.min(size, rows.sizes[0])
     if (count === size) return narrow(rows, 0, 0, size).clone()
-    return cat([narrow(rows, 0, 0, count), fullTensor([size - count, x.ndim], fillValue, int64)], 0)
+    return cat(
+      [narrow(rows, 0, 0, count), to(fullTensor([size - count, x.ndim], fillValue, int64), rows.device)],
+      0,
+    )
   },
   { positional: 0 },
 )

@@ -154,7 +154,7 @@ function multivariate(x: Tensor, p: number): Tensor {
   checkTensor('mvlgamma', 'input', x)
   if (!(p >= 1)) throw new RuntimeError('p has to be greater than or equal to 1')
   const floating = x.dtype.kind === 'float' ? x : x.float()
-  const shifts = arange(0, p, { dtype: floating.dtype }).mul(-0.5)
+  const shifts = arange(0, p, { dtype: floating.dtype, device: x.device }).mul(-0.5)
   return floating
     .unsqueeze(-1)
     .add(shifts)
