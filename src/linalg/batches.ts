@@ -1,7 +1,7 @@
 // From tensors of matrices to host algorithms and back, and the checks and errors that linear algebra shares.
 
 import { complex128, type DType, float64, int32, scalarTypeName } from '../core/dtype.ts'
-import { NotImplementedError, RuntimeError } from '../core/errors.ts'
+import { RuntimeError } from '../core/errors.ts'
 import { broadcastSizes, formatSizes, numelOf } from '../core/shape.ts'
 import { resolveConj } from '../ops/complex.ts'
 import { to } from '../ops/conversion.ts'
@@ -72,20 +72,29 @@ export function fromHost(values: Float64Array, sizes: readonly number[], dtype: 
   return dtype === wide.dtype ? wide : to(wide, dtype)
 }
 
+/**
+ * Throws where a derivative depends on the phases of complex vectors, which are arbitrary.
+ * @param turns how the loss changes with each vector's phase: zeros for a loss that is well defined
+ */
+export function checkPhases(turns: Tensor, message: string): void {
+  const known = onHost(turns.detach())
+  if (known === null || known.numel() === 0) return
+  if ((known.abs().max().item() as number) > 1e-2) throw new RuntimeError(message)
+}
+
 /** What an algorithm says about success, one number for each matrix. */
 export const info: Output = { sizes: [], dtype: int32 }
 
 /** Throws unless A holds matrices of a dtype in which linear algebra is done. */
-export function checkMatrices(name: string, a: Tensor, what = 'A', takesComplex = false): void {
+export function checkMatrices(name: string, a: Tensor, what = 'A'): void {
   checkTensor(name, what, a)
   if (a.ndim < 2) throw new RuntimeError(`${name}: The input tensor ${what} must have at least 2 dimensions.`)
-  checkPrecision(name, a, takesComplex)
+  checkPrecision(name, a)
 }
 
 /** Throws for half precision and whole numbers. */
-export function checkPrecision(name: string, a: Tensor, takesComplex = false): void {
-  if (a.dtype.isComplex && takesComplex) return
-  if (a.dtype.isComplex) throw new NotImplementedError(`${name}() is not there for complex numbers yet`)
+export function checkPrecision(name: string, a: Tensor): void {
+  if (a.dtype.isComplex) return
   if (a.dtype.kind !== 'float')
     throw new RuntimeError(
       `${name}: Expected a floating point or complex tensor as input. Got ${scalarTypeName(a.dtype)}`,
@@ -95,8 +104,8 @@ export function checkPrecision(name: string, a: Tensor, takesComplex = false): v
 }
 
 /** Throws unless A holds square matrices. */
-export function checkSquare(name: string, a: Tensor, what = 'A', takesComplex = false): void {
-  checkMatrices(name, a, what, takesComplex)
+export function checkSquare(name: string, a: Tensor, what = 'A'): void {
+  checkMatrices(name, a, what)
   const [m, n] = a.sizes.slice(-2)
   if (m !== n)
     throw new RuntimeError(

@@ -67,7 +67,6 @@ export function hermitianEigen(
   n: number,
 ): { values: Float64Array; vectors: Float64Array } {
   const a = matrix.slice()
-  // Row p is the conjugate of the eigenvector; the columns of V are made of it at the end.
   const v = identity(n)
   let norm = 0
   for (const x of a) norm += x * x
@@ -114,7 +113,7 @@ export function complexSingularValues(a: Float64Array, m: number, n: number, ful
     for (let p = 0; p < n - 1; p++)
       for (let q = p + 1; q < n; q++) {
         const [pp, qq] = [squaredNorm(left, m, p), squaredNorm(left, m, q)]
-        const [re, im] = innerProduct(left, m, p, q)
+        const [re, im] = innerProduct(rowOf(left, m, p), rowOf(left, m, q))
         if (!(Math.hypot(re, im) > Number.EPSILON * Math.sqrt(pp * qq))) continue
         const rotation = rotationFor(pp, qq, re, im)
         if (rotation === null) continue
@@ -129,7 +128,7 @@ export function complexSingularValues(a: Float64Array, m: number, n: number, ful
   const negligible = (s[0] ?? 0) * Number.EPSILON * m
   const basis: Float64Array[] = []
   for (const j of order) {
-    const row = left.slice(2 * j * m, 2 * (j + 1) * m)
+    const row = rowOf(left, m, j)
     basis.push(norms[j] > negligible ? row.map((x) => x / norms[j]) : nextUnit(basis, m))
   }
   const columns = full ? m : n
@@ -155,14 +154,15 @@ function squaredNorm(rows: Float64Array, m: number, p: number): number {
   return sum
 }
 
-// The conjugate of row p times row q.
-function innerProduct(rows: Float64Array, m: number, p: number, q: number): [re: number, im: number] {
+const rowOf = (rows: Float64Array, m: number, p: number): Float64Array =>
+  rows.subarray(2 * p * m, 2 * (p + 1) * m)
+
+// The conjugate of x times y.
+function innerProduct(x: Float64Array, y: Float64Array): [re: number, im: number] {
   let [re, im] = [0, 0]
-  for (let i = 0; i < 2 * m; i += 2) {
-    const [x, y] = [rows[2 * p * m + i], rows[2 * p * m + i + 1]]
-    const [z, w] = [rows[2 * q * m + i], rows[2 * q * m + i + 1]]
-    re += x * z + y * w
-    im += x * w - y * z
+  for (let i = 0; i < x.length; i += 2) {
+    re += x[i] * y[i] + x[i + 1] * y[i + 1]
+    im += x[i] * y[i + 1] - x[i + 1] * y[i]
   }
   return [re, im]
 }
@@ -177,10 +177,7 @@ function nextUnit(basis: readonly Float64Array[], m: number): Float64Array {
     // Twice, against rounding.
     for (let pass = 0; pass < 2; pass++)
       for (const b of basis) {
-        const both = new Float64Array(4 * m)
-        both.set(b)
-        both.set(x, 2 * m)
-        const [re, im] = innerProduct(both, m, 0, 1)
+        const [re, im] = innerProduct(b, x)
         for (let i = 0; i < 2 * m; i += 2) {
           x[i] -= re * b[i] - im * b[i + 1]
           x[i + 1] -= re * b[i + 1] + im * b[i]

@@ -1,6 +1,6 @@
 // Eigenvalues and eigenvectors of symmetric and Hermitian matrices.
 
-import { realOf } from '../core/dtype.ts'
+import { type DType, realOf } from '../core/dtype.ts'
 import { RuntimeError } from '../core/errors.ts'
 import { real } from '../ops/complex.ts'
 import { matmul } from '../ops/matmul.ts'
@@ -23,32 +23,43 @@ export function fromTriangle(a: Tensor, upper = false): Tensor {
   return lower.add(adjointOf(lower)).add(a.dtype.isComplex ? real(diagonal) : diagonal)
 }
 
+/** The eigenvalues [..., n] and eigenvectors (columns) [..., n, n] that an algorithm on the host finds, in these dtypes. */
+export function decomposed(
+  a: Tensor,
+  dtypes: readonly [values: DType, vectors: DType],
+  decompose: (matrix: Float64Array, n: number) => { values: Float64Array; vectors: Float64Array },
+): Tensor[] {
+  const n = a.sizes[a.ndim - 1]
+  const outputs = [[n], [n, n]].map((sizes, i) => ({ sizes, dtype: dtypes[i] }))
+  return eachItem([a], [2], outputs, ([matrix], [values, vectors]) => {
+    const found = decompose(matrix, n)
+    values.set(found.values)
+    vectors.set(found.vectors)
+  })
+}
+
+/** What is off the diagonal of matrices, divided by the (conjugate) differences of eigenvalues; zeros on the diagonal. */
+export function overGaps(x: Tensor, values: Tensor): Tensor {
+  const identity = values.detach().mul(0).add(1).diagEmbed()
+  const differences = unsqueeze(values, -2).sub(unsqueeze(values, -1))
+  const gaps = (values.dtype.isComplex ? differences.conj() : differences).add(identity)
+  return x.sub(x.mul(identity)).div(gaps)
+}
+
 const eighOp: Op<{ readonly upper: boolean }> = {
   node: 'LinalgEighBackward0',
-  forward: ([a], { upper }) => {
-    const n = a.sizes[a.ndim - 1]
-    const outputs = [
-      { sizes: [n], dtype: realOf(a.dtype) },
-      { sizes: [n, n], dtype: a.dtype },
-    ]
-    const whole = fromTriangle(a, upper)
-    const decompose = a.dtype.isComplex ? hermitianEigen : symmetricEigen
-    return eachItem([whole], [2], outputs, ([matrix], [values, vectors]) => {
-      const found = decompose(matrix, n)
-      values.set(found.values)
-      vectors.set(found.vectors)
-    })
-  },
+  forward: ([a], { upper }) =>
+    decomposed(
+      fromTriangle(a, upper),
+      [realOf(a.dtype), a.dtype],
+      a.dtype.isComplex ? hermitianEigen : symmetricEigen,
+    ),
   savesOutputs: [0, 1],
   backward: ([gradValues, gradVectors], c) => {
     const [values, v] = [c.output(0), c.output(1)]
     const vt = adjointOf(v)
     if (gradVectors === null) return [matmul(v.mul(unsqueeze(gradValues!, -2)), vt)]
-    const identity = values.detach().mul(0).add(1).diagEmbed()
-    // Differences of eigenvalues; the diagonal never counts.
-    const gaps = unsqueeze(values, -2).sub(unsqueeze(values, -1)).add(identity)
-    const product = matmul(vt, gradVectors)
-    let inner = product.sub(product.mul(identity)).div(gaps)
+    let inner = overGaps(matmul(vt, gradVectors), values)
     if (gradValues !== null) inner = inner.add(gradValues.diagEmbed())
     return [matmul(matmul(v, inner), vt)]
   },
@@ -81,7 +92,7 @@ export const eigh: Eigh & FunctionInfo = fn<Eigh>(
   ['A'],
   ['UPLO'],
   (a: Tensor, { UPLO = 'L' }: { UPLO?: Triangle }) => {
-    checkSquare('linalg.eigh', a, 'A', true)
+    checkSquare('linalg.eigh', a)
     const [eigenvalues, eigenvectors] = applyMany(eighOp, [a], { upper: isUpper(UPLO) })
     return namedResult('linalg_eigh', { eigenvalues, eigenvectors })
   },
@@ -100,7 +111,7 @@ export const eigvalsh: Eigvalsh & FunctionInfo = fn<Eigvalsh>(
   ['A'],
   ['UPLO'],
   (a: Tensor, { UPLO = 'L' }: { UPLO?: Triangle }) => {
-    checkSquare('linalg.eigvalsh', a, 'A', true)
+    checkSquare('linalg.eigvalsh', a)
     return symmetricEigenvalues(a, isUpper(UPLO))
   },
   { method: false, positional: 1 },

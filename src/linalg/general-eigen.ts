@@ -3,13 +3,13 @@
 import { complexOf } from '../core/dtype.ts'
 import { RuntimeError } from '../core/errors.ts'
 import { imag, real } from '../ops/complex.ts'
-import { onHost } from '../ops/host.ts'
 import { matmul } from '../ops/matmul.ts'
 import { applyMany, type FunctionInfo, fn, type Op } from '../ops/op.ts'
 import { unsqueeze } from '../ops/views.ts'
 import { type NamedResult, namedResult } from '../tensor/return-types.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { checkSquare, eachItem } from './batches.ts'
+import { checkPhases, checkSquare } from './batches.ts'
+import { decomposed, overGaps } from './eigen.ts'
 import { generalEigen, realEigen } from './general-spectral.ts'
 import { solve } from './systems.ts'
 import { adjointOf } from './triangular.ts'
@@ -17,21 +17,12 @@ import { adjointOf } from './triangular.ts'
 const eigOp: Op<{ readonly isReal: boolean }> = {
   node: 'LinalgEigBackward0',
   forward: ([a], { isReal }) => {
-    const n = a.sizes[a.ndim - 1]
     const dtype = complexOf(a.dtype)
-    const decompose = isReal ? realEigen : generalEigen
-    return eachItem(
-      [a],
-      [2],
-      [[n], [n, n]].map((sizes) => ({ sizes, dtype })),
-      ([matrix], [values, vectors]) => {
-        if (!matrix.every(Number.isFinite))
-          throw new RuntimeError('torch.linalg.eig: input tensor should not contain infs or NaNs.')
-        const found = decompose(matrix, n)
-        values.set(found.values)
-        vectors.set(found.vectors)
-      },
-    )
+    return decomposed(a, [dtype, dtype], (matrix, n) => {
+      if (!matrix.every(Number.isFinite))
+        throw new RuntimeError('torch.linalg.eig: input tensor should not contain infs or NaNs.')
+      return isReal ? realEigen(matrix, n) : generalEigen(matrix, n)
+    })
   },
   savesOutputs: [0, 1],
   backward: ([gradValues, gradVectors], c) => {
@@ -49,26 +40,18 @@ function innerGradient(values: Tensor, v: Tensor, gradValues: Tensor | null, gra
   const vh = adjointOf(v)
   const product = matmul(vh, gradVectors)
   const diagonal = product.diagonal(0, -2, -1)
-  checkPhase(diagonal)
+  checkPhases(imag(diagonal), illDefined)
   // Vectors keep their length.
   const tangent = product.sub(matmul(vh, v.mul(unsqueeze(real(diagonal), -2))))
-  const identity = values.detach().mul(0).add(1).diagEmbed()
-  const gaps = unsqueeze(values, -2).sub(unsqueeze(values, -1)).conj().add(identity)
-  const outside = tangent.sub(tangent.mul(identity)).div(gaps)
+  const outside = overGaps(tangent, values)
   return gradValues === null ? outside : outside.add(gradValues.diagEmbed())
 }
 
-/** Throws where a derivative depends on the phases of the vectors, which are arbitrary. */
-function checkPhase(diagonal: Tensor): void {
-  const known = onHost(imag(diagonal.detach()))
-  if (known === null || known.numel() === 0 || !((known.abs().max().item() as number) > 1e-2)) return
-  throw new RuntimeError(
-    'linalg_eig_backward: The eigenvectors in the complex case are specified up to multiplication by e^{i phi}. The specified loss function depends on this quantity, so it is ill-defined.',
-  )
-}
+const illDefined =
+  'linalg_eig_backward: The eigenvectors in the complex case are specified up to multiplication by e^{i phi}. The specified loss function depends on this quantity, so it is ill-defined.'
 
 function run(name: string, a: Tensor): readonly Tensor[] {
-  checkSquare(name, a, 'A', true)
+  checkSquare(name, a)
   return applyMany(eigOp, [a], { isReal: !a.dtype.isComplex })
 }
 

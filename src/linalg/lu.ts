@@ -122,7 +122,7 @@ export const luFactorEx: LuFactorEx & FunctionInfo = fn<LuFactorEx>(
   ['A'],
   ['pivot', 'checkErrors'],
   (a: Tensor, { pivot = true, checkErrors = false }: LuOptions & { checkErrors?: boolean }) => {
-    checkMatrices('linalg.lu_factor_ex', a, 'A', true)
+    checkMatrices('linalg.lu_factor_ex', a)
     checkPivot('linalg.lu_factor_ex', pivot)
     const [LU, pivots, infos] = applyMany(factorOp, [a], pivot)
     if (checkErrors) checkInfo(infos, zeroPivot)
@@ -143,7 +143,7 @@ export const luFactor: LuFactor & FunctionInfo = fn<LuFactor>(
   ['A'],
   ['pivot'],
   (a: Tensor, { pivot = true }: LuOptions) => {
-    checkMatrices('linalg.lu_factor', a, 'A', true)
+    checkMatrices('linalg.lu_factor', a)
     checkPivot('linalg.lu_factor', pivot)
     const [LU, pivots, infos] = applyMany(factorOp, [a], pivot)
     checkInfo(infos, zeroPivot)
@@ -175,7 +175,7 @@ export const lu: Lu & FunctionInfo = fn<Lu>(
   ['A'],
   ['pivot'],
   (a: Tensor, { pivot = true }: LuOptions) => {
-    checkMatrices('linalg.lu', a, 'A', true)
+    checkMatrices('linalg.lu', a)
     checkPivot('linalg.lu', pivot)
     const [P, L, U] = applyMany(luOp, [a], pivot)
     return namedResult('linalg_lu', { P, L, U })
@@ -192,7 +192,7 @@ export const torchLu: TorchLu & FunctionInfo = fn<TorchLu>(
   ['A'],
   ['pivot', 'getInfos'],
   (a: Tensor, { pivot = true, getInfos = false }: { pivot?: boolean; getInfos?: boolean }) => {
-    checkMatrices('lu', a, 'A', true)
+    checkMatrices('lu', a)
     checkPivot('lu', pivot)
     const results = applyMany(factorOp, [a], pivot)
     if (!getInfos) checkInfo(results[2], zeroPivot)
@@ -299,8 +299,8 @@ function runLuSolve(
   options: LuSolveOptions,
 ): Tensor {
   const { left = true, adjoint = false } = options
-  checkSquare(name, packed, 'LU', true)
-  checkMatrices(name, b, 'B', true)
+  checkSquare(name, packed, 'LU')
+  checkMatrices(name, b, 'B')
   checkSameDtype(name, packed, b, ['LU', 'B'])
   checkEquation(name, packed, b, left)
   const [matrix, right] = broadcastBatches(packed, b)

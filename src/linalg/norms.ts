@@ -11,7 +11,7 @@ import type { Dims } from '../ops/reduce.ts'
 import { movedim, narrow, squeeze, unsqueeze } from '../ops/views.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { checkMatrices, checkPrecision, checkSquare } from './batches.ts'
-import { singularValuesOf } from './singular.ts'
+import { singularVectors } from './singular.ts'
 import { invEx } from './systems.ts'
 
 /** Which norm of a vector: p of `(sum |x|^p)^(1/p)`. */
@@ -52,8 +52,8 @@ function normOfMatrices(x: Tensor, ord: MatrixOrder, dims: readonly number[], ke
   const [rows, columns] = dims.map((d) => wrapDim(d, x.ndim))
   const size = typeof ord === 'number' ? Math.abs(ord) : 0
   if (ord === 'nuc' || size === 2) {
-    checkPrecision('linalg.matrix_norm', x, true)
-    const s = singularValuesOf(movedim(x, [rows, columns], [-2, -1]))
+    checkPrecision('linalg.matrix_norm', x)
+    const s = singularVectors(movedim(x, [rows, columns], [-2, -1])).S
     const result = ord === 'nuc' ? s.sum(-1) : (ord as number) > 0 ? largest(s, -1, false) : s.amin(-1)
     if (!keepdim) return result
     const [first, second] = [rows, columns].sort((a, b) => a - b)
@@ -152,14 +152,14 @@ export const cond: Condition & FunctionInfo = fn<Condition>(
   ['A'],
   ['p'],
   (a: Tensor, { p }: { p?: MatrixOrder | null }) => {
-    checkMatrices('linalg.cond', a, 'A', true)
+    checkMatrices('linalg.cond', a)
     if (p === undefined || p === null || p === 2 || p === -2) {
-      const s = singularValuesOf(a)
+      const s = singularVectors(a).S
       const largest = narrow(s, -1, 0, 1)
       const smallest = narrow(s, -1, s.sizes[s.ndim - 1] - 1, 1)
       return squeeze(p === -2 ? smallest.div(largest) : largest.div(smallest), -1)
     }
-    checkSquare('linalg.cond', a, 'A', true)
+    checkSquare('linalg.cond', a)
     const { inverse, info } = invEx(a)
     const product = runMatrixNorm(a, p, [-2, -1], {}).mul(runMatrixNorm(inverse, p, [-2, -1], {}))
     // A singular matrix has an infinite condition number.

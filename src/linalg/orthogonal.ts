@@ -92,7 +92,7 @@ export const qr: Qr & FunctionInfo = fn<Qr>(
   ['A'],
   ['mode'],
   (a: Tensor, { mode = 'reduced' }: { mode?: QrMode }) => {
-    checkMatrices('linalg.qr', a, 'A', true)
+    checkMatrices('linalg.qr', a)
     if (mode !== 'reduced' && mode !== 'complete' && mode !== 'r')
       throw new RuntimeError(
         `qr received unrecognized mode '${String(mode)}' but expected one of 'reduced' (default), 'r', or 'complete'`,
@@ -112,7 +112,7 @@ export const torchQr: TorchQr & FunctionInfo = fn<TorchQr>(
   ['input'],
   ['some'],
   (a: Tensor, { some = true }: { some?: boolean }) => {
-    checkMatrices('linalg.qr', a, 'A', true)
+    checkMatrices('linalg.qr', a)
     const [Q, R] = applyMany(qrOp, [a], { mode: some ? 'reduced' : 'complete' })
     return namedResult('qr', { Q, R })
   },
@@ -134,7 +134,7 @@ export const geqrf: Geqrf & FunctionInfo = fn<Geqrf>(
   ['input'],
   [],
   (input: Tensor) => {
-    checkMatrices('geqrf', input, 'input', true)
+    checkMatrices('geqrf', input, 'input')
     const [m, n] = input.sizes.slice(-2)
     const outputs = [[m, n], [Math.min(m, n)]].map((sizes) => ({ sizes, dtype: input.dtype }))
     const [a, tau] = eachItem([input], [2], outputs, ([matrix], [factors, scales]) => {
@@ -181,7 +181,7 @@ function householderFunction(name: string, method: boolean): HouseholderProduct 
     ['input', 'tau'],
     [],
     (a: Tensor, tau: Tensor) => {
-      checkMatrices('torch.linalg.householder_product', a, 'input', true)
+      checkMatrices('torch.linalg.householder_product', a, 'input')
       checkSameDtype('torch.linalg.householder_product', a, tau, ['input', 'tau'])
       const [m, n] = a.sizes.slice(-2)
       const k = tau.sizes[tau.ndim - 1]
@@ -232,8 +232,8 @@ export const ormqr: Ormqr & FunctionInfo = fn<Ormqr>(
   ['input', 'tau', 'other'],
   ['left', 'transpose'],
   (a: Tensor, tau: Tensor, other: Tensor, { left = true, transpose = false }: OrmqrOptions) => {
-    checkMatrices('torch.ormqr', a, 'input', true)
-    checkMatrices('torch.ormqr', other, 'other', true)
+    checkMatrices('torch.ormqr', a, 'input')
+    checkMatrices('torch.ormqr', other, 'other')
     const [rows, columns] = other.sizes.slice(-2)
     const k = tau.sizes[tau.ndim - 1]
     if ((left ? rows : columns) < k)

@@ -103,7 +103,7 @@ export type MatrixExp = (a: Tensor) => Tensor
 
 /** The exponentials of square matrices: the sum of A^k / k!. */
 export const matrixExp: MatrixExp & FunctionInfo = fn<MatrixExp>('matrix_exp', ['A'], [], (a: Tensor) => {
-  checkSquare('linalg.matrix_exp', a, 'A', true)
+  checkSquare('linalg.matrix_exp', a)
   return a.numel() === 0 ? a.clone() : ofEmbedded(a, (matrix) => apply(exponentialOp, [matrix], null))
 })
 

@@ -81,8 +81,8 @@ export interface SolveOptions {
 }
 
 function runSolve(name: string, a: Tensor, b: Tensor, left: boolean): readonly Tensor[] {
-  checkSquare(name, a, 'A', true)
-  checkPrecision(name, b, true)
+  checkSquare(name, a)
+  checkPrecision(name, b)
   checkSameDtype(name, a, b)
   // A batch of vectors, by NumPy's rule: of A's shape without its last dimension.
   const vector = b.ndim === 1 || (a.ndim - 1 === b.ndim && b.sizes.every((n, d) => n === a.sizes[d]))
@@ -173,7 +173,7 @@ function inverseFunction(argument: string, method: boolean): Inverse & FunctionI
     [argument],
     [],
     (a: Tensor) => {
-      checkSquare('linalg.inv', a, 'A', true)
+      checkSquare('linalg.inv', a)
       return ofEmbedded(a, (matrix) => {
         const [x, infos] = applyMany(inverseOp, [matrix], null)
         checkInfo(infos, singular('linalg.inv'))
@@ -201,7 +201,7 @@ export const invEx: InverseEx & FunctionInfo = fn<InverseEx>(
   ['A'],
   ['checkErrors'],
   (a: Tensor, { checkErrors = false }: { checkErrors?: boolean }) => {
-    checkSquare('linalg.inv_ex', a, 'A', true)
+    checkSquare('linalg.inv_ex', a)
     const [x, infos] = applyMany(inverseOp, [a.dtype.isComplex ? embedded(a) : a], null)
     if (checkErrors) checkInfo(infos, singular('linalg.inv_ex'))
     return namedResult('linalg_inv_ex', { inverse: a.dtype.isComplex ? extracted(x) : x, info: infos })
@@ -304,7 +304,7 @@ function detFunction(argument: string, method: boolean): Determinant & FunctionI
     [argument],
     [],
     (a: Tensor) => {
-      checkSquare('linalg.det', a, 'A', true)
+      checkSquare('linalg.det', a)
       return determinants(a)
     },
     { method },
@@ -352,7 +352,7 @@ function slogdetFunction(name: string, argument: string, method: boolean): Slogd
     [argument],
     [],
     (a: Tensor) => {
-      checkSquare('linalg.slogdet', a, 'A', true)
+      checkSquare('linalg.slogdet', a)
       const [sign, logabsdet] = applyMany(slogdetOp, [a], null)
       return namedResult(name, { sign, logabsdet })
     },
@@ -367,7 +367,7 @@ export const torchSlogdet: Slogdet & FunctionInfo = slogdetFunction('slogdet', '
 
 /** The logarithms of determinants; NaN where a real one is negative. */
 export const logdet: Determinant & FunctionInfo = fn<Determinant>('logdet', ['input'], [], (a: Tensor) => {
-  checkSquare('linalg.slogdet', a, 'A', true)
+  checkSquare('linalg.slogdet', a)
   const [sign, log] = applyMany(slogdetOp, [a], null)
   if (a.dtype.isComplex) return sign.log().add(log)
   return where(sign.eq(-1), log.newFull([], Number.NaN), log)

@@ -105,8 +105,8 @@ export const solveTriangular: SolveTriangular & FunctionInfo = fn<SolveTriangula
   ['upper', 'left', 'unitriangular'],
   (a: Tensor, b: Tensor, { upper, left = true, unitriangular = false }: SolveTriangularOptions) => {
     const name = 'linalg.solve_triangular'
-    checkSquare(name, a, 'A', true)
-    checkMatrices(name, b, 'B', true)
+    checkSquare(name, a)
+    checkMatrices(name, b, 'B')
     checkSameDtype(name, a, b)
     checkEquation(name, a, b, left)
     const [matrix, right] = broadcastBatches(a, b)
@@ -152,8 +152,8 @@ export const triangularSolve: TriangularSolve & FunctionInfo = fn<TriangularSolv
   ['b', 'A'],
   ['upper', 'transpose', 'unitriangular'],
   (b: Tensor, a: Tensor, options: TriangularSolveOptions) => {
-    checkSquare('triangular_solve', a, 'A', true)
-    checkMatrices('triangular_solve', b, 'b', true)
+    checkSquare('triangular_solve', a)
+    checkMatrices('triangular_solve', b, 'b')
     checkEquation('triangular_solve', a, b, true)
     const [matrix, right] = broadcastBatches(a, b)
     const attributes = {
@@ -225,7 +225,7 @@ function choleskyFunction(name: string, node: string, method: boolean): Cholesky
     [method ? 'input' : 'A'],
     ['upper'],
     (a: Tensor, { upper = false }: CholeskyOptions) => {
-      checkSquare(name, a, 'A', true)
+      checkSquare(name, a)
       const [factor, infos] = applyMany(choleskyOp, [a], { node, upper })
       checkInfo(infos, notPositive(name))
       return factor
@@ -256,7 +256,7 @@ export const choleskyEx: CholeskyEx & FunctionInfo = fn<CholeskyEx>(
   ['A'],
   ['upper', 'checkErrors'],
   (a: Tensor, { upper = false, checkErrors = false }: CholeskyOptions & { checkErrors?: boolean }) => {
-    checkSquare('linalg.cholesky_ex', a, 'A', true)
+    checkSquare('linalg.cholesky_ex', a)
     const [L, infos] = applyMany(choleskyOp, [a], { node: 'LinalgCholeskyExBackward0', upper })
     if (checkErrors) checkInfo(infos, notPositive('linalg.cholesky_ex'))
     return namedResult('linalg_cholesky_ex', { L, info: infos })
@@ -319,7 +319,7 @@ export const choleskySolve: CholeskySolve & FunctionInfo = fn<CholeskySolve>(
     checkTensor('cholesky_solve', 'B', b)
     if (b.ndim < 2)
       throw new RuntimeError(`b should have at least 2 dimensions, but has ${b.ndim} dimensions instead`)
-    checkSquare('cholesky_solve', factor, 'A', true)
+    checkSquare('cholesky_solve', factor)
     checkEquation('cholesky_solve', factor, b, true)
     const [right, matrix] = broadcastBatches(b, factor)
     return apply(choleskySolveOp, [right, matrix], upper)
@@ -336,7 +336,7 @@ export const choleskyInverse: CholeskyInverse & FunctionInfo = fn<CholeskyInvers
   ['L'],
   ['upper'],
   (factor: Tensor, { upper = false }: CholeskyOptions) => {
-    checkSquare('cholesky_inverse', factor, 'A', true)
+    checkSquare('cholesky_inverse', factor)
     return apply(choleskyInverseOp, [factor], upper)
   },
   { positional: 0 },

@@ -60,7 +60,7 @@ describe('a kernel renders to WGSL that a shader compiler accepts', () => {
         return [
           { batchRank: 0, features: 3, depth: 5 },
           { batchRank: 2, features: 128, depth: 128 },
-        ].map((sizes) => renderAttention(kernel, { ...sizes, memories, device: noFeatures }).code)
+        ].map((sizes) => renderAttention(kernel, { ...sizes, memories }).code)
       }),
     )
     compile(codes).forEach((errors, i) => {

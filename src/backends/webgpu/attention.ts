@@ -2,9 +2,7 @@
 // registers; the rows that it meets pass through workgroup memory, and the scores are stored nowhere. The ops: ops/attention.ts.
 
 import type { Kernel, Launch } from '../../kernels/kernel.ts'
-import { features as deviceFeatures, type Features } from './device.ts'
 import { loadText } from './elements.ts'
-import { helpersFor, usesHalves } from './helpers.ts'
 import { type WordLayout, wordLayout, wordText } from './parameters.ts'
 import { MOST_GROUPS, type Shader } from './render.ts'
 
@@ -20,7 +18,6 @@ export interface AttentionVariant {
   readonly features: number
   readonly depth: number
   readonly memories: readonly number[]
-  readonly device?: Features
 }
 
 /** The names of the kernels that shaders are written for here, and their operands (`mask` may be missing). */
@@ -40,7 +37,7 @@ export function planAttention(
   const rows = kernel.name === 'attention_keys_backward' ? loop[0] : outer[outer.length - 1]
   const batches = outer.slice(0, -1).reduce((n, extent) => n * extent, 1)
   const [, features, depth] = loop
-  const variant = { batchRank: outer.length - 1, features, depth, memories, device: deviceFeatures() }
+  const variant = { batchRank: outer.length - 1, features, depth, memories }
   return { variant, groups: batches * Math.ceil(rows / ROWS) }
 }
 
@@ -217,20 +214,17 @@ class AttentionWriter {
   }
 
   shader(shared: readonly string[]): Shader {
-    const { memories, device } = this.variant
+    const { memories } = this.variant
     const written = upTo(Math.max(...memories) + 1).map((memory) =>
       this.kernel.operands.some(({ access }, o) => access !== 'read' && memories[o] === memory),
     )
-    const body = [...this.functions, ...this.lines].join('\n')
     const code = [
-      ...(usesHalves(body, device!) ? ['enable f16;'] : []),
       `@group(0) @binding(0) var<uniform> params: array<vec4<i32>, ${Math.ceil(this.layout.words / 4)}>;`,
       ...written.map(
         (isWritten, memory) =>
           `@group(0) @binding(${memory + 1}) var<storage, ${isWritten ? 'read_write' : 'read'}> x${memory}: array<u32>;`,
       ),
       ...shared.map((name) => `var<workgroup> ${name};`),
-      ...helpersFor(body, device!),
       ...this.functions,
       `@compute @workgroup_size(${ROWS})`,
       'fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {',
