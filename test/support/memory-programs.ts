@@ -101,8 +101,8 @@ const keep: Program = ({ wrong }) => {
       .mul(1 / 1024)
       .add(i),
   )
-  for (let round = 0; round < 3; round++) {
-    for (let step = 0; step < 50; step++) torch.ones(2_500_000).add(step)
+  for (let round = 0; round < 4; round++) {
+    for (let step = 0; step < 100; step++) torch.ones(2_500_000).add(step)
     // Some of those kept are at work, so that they come back into the arena between the others.
     for (let i = round; i < kept.length; i += 7) kept[i].add_(1).sub_(1)
     kept.forEach((t, i) => {
